@@ -1,0 +1,188 @@
+/* The platform on Linux. */
+#include "platform/platform.h"
+#include "platform/system.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#define NS_PER_S UINT64_C(1000000000)
+
+/* The kernel's limit, less the "memfd:" that it puts in front. */
+#define MEMFD_LABEL_BYTES 250
+
+/* ---- memory ---------------------------------------------------------------------------- */
+
+static int create_memfd(const char *label) {
+    char name[MEMFD_LABEL_BYTES];
+    size_t length = strnlen(label, sizeof(name) - 1);
+    memcpy(name, label, length);
+    name[length] = '\0';
+#ifdef MFD_NOEXEC_SEAL
+    /* Required by systems with vm.memfd_noexec=2; unknown before Linux 6.3. */
+    int fd = memfd_create(name, MFD_CLOEXEC | MFD_ALLOW_SEALING | MFD_NOEXEC_SEAL);
+    if (fd >= 0 || errno != EINVAL) {
+        return fd;
+    }
+#endif
+    return memfd_create(name, MFD_CLOEXEC | MFD_ALLOW_SEALING);
+}
+
+int platform_shm_create(const char *label, uint64_t size, int *out_fd) {
+    if (size == 0 || size > INT64_MAX) {
+        return -EINVAL;
+    }
+    int fd = create_memfd(label);
+    if (fd < 0) {
+        return -errno;
+    }
+    if (ftruncate(fd, (off_t)size) < 0 ||
+        fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) < 0) {
+        int error = errno;
+        close(fd);
+        return -error;
+    }
+    *out_fd = fd;
+    return 0;
+}
+
+int platform_fd_size(int fd, uint64_t *out_size) {
+    struct stat info;
+    if (fstat(fd, &info) < 0) {
+        return -errno;
+    }
+    if (S_ISREG(info.st_mode)) {
+        *out_size = (uint64_t)info.st_size;
+        return 0;
+    }
+    /* A dma-buf: older kernels leave st_size at 0, all of them answer this question. */
+    off_t end = lseek(fd, 0, SEEK_END);
+    if (end < 0) {
+        return -errno;
+    }
+    lseek(fd, 0, SEEK_SET);
+    *out_size = (uint64_t)end;
+    return 0;
+}
+
+/* ---- wake-ups -------------------------------------------------------------------------- */
+
+int platform_wake_init(struct platform_wake *wake) {
+    int read_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    if (read_fd < 0) {
+        return -errno;
+    }
+    int write_fd = fcntl(read_fd, F_DUPFD_CLOEXEC, 0);
+    if (write_fd < 0) {
+        int error = errno;
+        close(read_fd);
+        return -error;
+    }
+    wake->read_fd = read_fd;
+    wake->write_fd = write_fd;
+    return 0;
+}
+
+void platform_wake_signal(const struct platform_wake *wake) {
+    int saved = errno;
+    uint64_t one = 1;
+    /* EAGAIN means a full counter, which polls readable as it should. */
+    while (write(wake->write_fd, &one, sizeof(one)) < 0 && errno == EINTR) {
+    }
+    errno = saved;
+}
+
+void platform_wake_drain(const struct platform_wake *wake) {
+    int saved = errno;
+    uint64_t count;
+    while (read(wake->read_fd, &count, sizeof(count)) < 0 && errno == EINTR) {
+    }
+    errno = saved;
+}
+
+/* ---- time and threads ------------------------------------------------------------------ */
+
+uint64_t platform_now_ns(void) {
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint64_t)now.tv_sec * NS_PER_S + (uint64_t)now.tv_nsec;
+}
+
+void system_thread_set_name(const char *name) {
+    pthread_setname_np(pthread_self(), name);
+}
+
+void platform_thread_set_nice(int nice_value) {
+    int saved = errno;
+    int clamped = nice_value < -20 ? -20 : nice_value > 19 ? 19 : nice_value;
+    /* On Linux a nice value belongs to a thread, and a thread id is a process id here. */
+    setpriority(PRIO_PROCESS, (id_t)gettid(), clamped);
+    errno = saved;
+}
+
+int platform_cond_init(pthread_cond_t *cond) {
+    pthread_condattr_t attributes;
+    int error = pthread_condattr_init(&attributes);
+    if (error != 0) {
+        return -error;
+    }
+    error = pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
+    if (error == 0) {
+        error = pthread_cond_init(cond, &attributes);
+    }
+    pthread_condattr_destroy(&attributes);
+    return -error;
+}
+
+bool platform_cond_wait_until(pthread_cond_t *cond, pthread_mutex_t *mutex, uint64_t deadline_ns) {
+    if (deadline_ns == UINT64_MAX) {
+        pthread_cond_wait(cond, mutex);
+        return true;
+    }
+    struct timespec deadline = {
+        .tv_sec = (time_t)(deadline_ns / NS_PER_S),
+        .tv_nsec = (long)(deadline_ns % NS_PER_S),
+    };
+    return pthread_cond_timedwait(cond, mutex, &deadline) != ETIMEDOUT;
+}
+
+/* ---- sockets --------------------------------------------------------------------------- */
+
+int system_socket_new(void) {
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    return fd < 0 ? -errno : fd;
+}
+
+int platform_socket_accept(int listen_fd, int *out_fd) {
+    int fd;
+    do {
+        fd = accept4(listen_fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+    } while (fd < 0 && (errno == EINTR || errno == ECONNABORTED));
+    if (fd < 0) {
+        return -errno;
+    }
+    *out_fd = fd;
+    return 0;
+}
+
+/* ---- process --------------------------------------------------------------------------- */
+
+void platform_raise_descriptor_limit(void) {
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_NOFILE, &limit) == 0) {
+        limit.rlim_cur = limit.rlim_max;
+        setrlimit(RLIMIT_NOFILE, &limit);
+    }
+}
+
+const char *const *platform_vulkan_libraries(void) {
+    static const char *const names[] = {"libvulkan.so.1", "libvulkan.so", NULL};
+    return names;
+}

@@ -1,0 +1,104 @@
+/* What POSIX does not give, or gives differently on Linux and macOS.
+ *
+ * The only room with system #ifdefs. Functions that can fail return 0 or a negative errno value
+ * unless their comment says otherwise. Every descriptor made here is close-on-exec.
+ * All functions may be called from any thread unless their comment says otherwise. */
+#ifndef VESPER_PLATFORM_H
+#define VESPER_PLATFORM_H
+
+#include <pthread.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* ---- memory ---------------------------------------------------------------------------- */
+
+/* Size of a page in bytes: a power of two, the same for the life of the process. */
+size_t platform_page_size(void);
+
+/* Makes anonymous shared memory of `size` bytes (1 … INT64_MAX, rounded up to whole pages by the
+ * caller if it matters), zero-filled, that no peer can shrink or grow where the system can
+ * forbid it. `label` appears in diagnostics such as /proc/PID/maps; it need not be unique and is
+ * not kept. On success the caller owns *out_fd. */
+int platform_shm_create(const char *label, uint64_t size, int *out_fd);
+
+/* Maps `size` bytes of `fd` from offset 0, shared, readable and writable. The descriptor stays
+ * the caller's. The mapping ends with platform_unmap of the same size. */
+int platform_map_shared(int fd, uint64_t size, void **out_pointer);
+void platform_unmap(void *pointer, uint64_t size);
+
+/* Real size in bytes of the object behind a shared-memory or dma-buf descriptor. */
+int platform_fd_size(int fd, uint64_t *out_size);
+
+/* ---- wake-ups -------------------------------------------------------------------------- */
+
+/* A descriptor that polls readable from signal to drain: an eventfd where there is one, else a
+ * pipe. The two ends are always different descriptors, so that one can be given away and closed
+ * while the other stays in use. */
+struct platform_wake {
+    int read_fd;
+    int write_fd;
+};
+
+int platform_wake_init(struct platform_wake *wake);
+/* Closes what is still open; members may have been set to -1 by a caller that gave one away. */
+void platform_wake_finish(struct platform_wake *wake);
+/* Makes read_fd readable. Never blocks; async-signal-safe. */
+void platform_wake_signal(const struct platform_wake *wake);
+/* Makes read_fd unreadable until the next signal. Never blocks. */
+void platform_wake_drain(const struct platform_wake *wake);
+
+/* ---- time and threads ------------------------------------------------------------------ */
+
+/* Monotonic clock in nanoseconds; never 0. May stand still while the machine sleeps. */
+uint64_t platform_now_ns(void);
+
+/* Hint to the processor inside a bounded spin. */
+void platform_cpu_relax(void);
+
+typedef void *(*platform_thread_main)(void *argument);
+/* Starts a joinable thread with a stack fit for Vulkan drivers, all signals blocked but those of
+ * its own faults, and `name` (at most 15 bytes are kept) shown by debuggers. */
+int platform_thread_start(pthread_t *out_thread, const char *name, platform_thread_main main,
+                          void *argument);
+/* Applies a POSIX nice value (-20 … 19) to the calling thread where the system can; values that
+ * need a privilege we lack are ignored. */
+void platform_thread_set_nice(int nice_value);
+
+/* A condition variable whose deadlines are platform_now_ns() times. */
+int platform_cond_init(pthread_cond_t *cond);
+/* Waits until signalled or `deadline_ns` (UINT64_MAX: for ever). Returns false on time-out.
+ * The mutex is held by the caller, as for pthread_cond_wait; wake-ups may be spurious. */
+bool platform_cond_wait_until(pthread_cond_t *cond, pthread_mutex_t *mutex, uint64_t deadline_ns);
+
+/* ---- sockets --------------------------------------------------------------------------- */
+
+/* Binds and listens on a Unix stream socket at `path`. A stale socket file (nobody answers) is
+ * replaced; a live one gives -EADDRINUSE; a path of another file type gives -EEXIST; a path that
+ * does not fit gives -ENAMETOOLONG. The listener is non-blocking; the caller
+ * owns *out_fd and removes the file when done. */
+int platform_socket_listen(const char *path, int *out_fd);
+/* Accepts one connection, non-blocking, never raising SIGPIPE. -EAGAIN when none waits. */
+int platform_socket_accept(int listen_fd, int *out_fd);
+/* Connects to a Unix stream socket (blocking descriptor). Used by tests and tools. */
+int platform_socket_connect(const char *path, int *out_fd);
+/* Sends up to `size` bytes (≥ 1), and with the first of them `fd` unless it is -1; never raises
+ * SIGPIPE. Returns the count sent (≥ 1; the descriptor went with them) or a negative errno.
+ * `fd` stays the caller's. */
+long platform_socket_send(int socket_fd, const void *bytes, size_t size, int fd);
+/* Receives up to `size` bytes (≥ 1); at most one descriptor is accepted into *out_fd (-1: none)
+ * and is the caller's, any surplus is closed. Returns the count (0: end of stream) or a negative
+ * errno. -EMFILE: descriptors came for which this process has no room; they and the bytes beside
+ * them are lost, so the connection is of no further use. */
+long platform_socket_receive(int socket_fd, void *bytes, size_t size, int *out_fd);
+
+/* ---- process --------------------------------------------------------------------------- */
+
+/* Raises the soft limit of open descriptors to the hard limit (macOS starts with 256). */
+void platform_raise_descriptor_limit(void);
+
+/* Names under which the Vulkan loader, or a driver that can replace it, may be opened with
+ * dlopen: a NULL-terminated list in order of preference, static storage. */
+const char *const *platform_vulkan_libraries(void);
+
+#endif

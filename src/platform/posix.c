@@ -1,0 +1,389 @@
+/* The part of the platform that is the same on every POSIX system. */
+#include "platform/platform.h"
+#include "platform/system.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/uio.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+/* SPIR-V compilers recurse deeply and some systems give a new thread only 512 KiB. */
+#define THREAD_STACK_BYTES ((size_t)8 << 20)
+
+#define THREAD_NAME_BYTES 16
+
+/* More than any kernel passes in one message (Linux 253, XNU 254), so that no descriptor can
+ * arrive that we are not told of. */
+#define RECEIVED_DESCRIPTORS_MAX 256
+
+/* XNU refuses lengths beyond INT_MAX; a short count is always allowed. */
+#define SOCKET_CHUNK_MAX ((size_t)1 << 30)
+
+/* Systems without the flag leave a moment in which a child could inherit a received descriptor;
+ * closing that needs close-on-exec by default where children are started. */
+#ifdef MSG_CMSG_CLOEXEC
+#define RECEIVE_FLAGS MSG_CMSG_CLOEXEC
+#else
+#define RECEIVE_FLAGS 0
+#endif
+
+/* ---- memory ---------------------------------------------------------------------------- */
+
+size_t platform_page_size(void) {
+    return (size_t)sysconf(_SC_PAGESIZE);
+}
+
+int platform_map_shared(int fd, uint64_t size, void **out_pointer) {
+    if (size == 0 || size > SIZE_MAX) {
+        return -EINVAL;
+    }
+    void *pointer = mmap(NULL, (size_t)size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+    if (pointer == MAP_FAILED) {
+        return -errno;
+    }
+    *out_pointer = pointer;
+    return 0;
+}
+
+void platform_unmap(void *pointer, uint64_t size) {
+    munmap(pointer, (size_t)size);
+}
+
+/* ---- wake-ups -------------------------------------------------------------------------- */
+
+int system_set_nonblocking(int fd) {
+    int flags = fcntl(fd, F_GETFL);
+    if (flags < 0 || fcntl(fd, F_SETFL, flags | O_NONBLOCK) < 0) {
+        return -errno;
+    }
+    return 0;
+}
+
+void platform_wake_finish(struct platform_wake *wake) {
+    if (wake->read_fd >= 0) {
+        close(wake->read_fd);
+    }
+    if (wake->write_fd >= 0) {
+        close(wake->write_fd);
+    }
+    wake->read_fd = -1;
+    wake->write_fd = -1;
+}
+
+/* ---- threads --------------------------------------------------------------------------- */
+
+void platform_cpu_relax(void) {
+#if defined(__x86_64__) || defined(__i386__)
+    __builtin_ia32_pause();
+#elif defined(__aarch64__) || defined(__arm__)
+    __asm__ volatile("yield");
+#endif
+}
+
+struct thread_start {
+    platform_thread_main main;
+    void *argument;
+    char name[THREAD_NAME_BYTES];
+};
+
+static void *thread_main(void *argument) {
+    struct thread_start start = *(struct thread_start *)argument;
+    free(argument);
+    /* From inside: macOS can name only the calling thread. */
+    system_thread_set_name(start.name);
+    return start.main(start.argument);
+}
+
+/* Everything but a thread's own faults: while those are blocked the kernel kills the process
+ * without calling the handler of a sanitizer or crash reporter. */
+static void fill_blocked_signals(sigset_t *set) {
+    static const int faults[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP, SIGABRT, SIGSYS};
+    sigfillset(set);
+    for (size_t i = 0; i < sizeof(faults) / sizeof(faults[0]); i++) {
+        sigdelset(set, faults[i]);
+    }
+}
+
+static int create_with_signals_blocked(pthread_t *out_thread, const pthread_attr_t *attributes,
+                                       struct thread_start *start) {
+    sigset_t blocked, saved;
+    fill_blocked_signals(&blocked);
+    int error = pthread_sigmask(SIG_SETMASK, &blocked, &saved);
+    if (error != 0) {
+        return -error;
+    }
+    error = pthread_create(out_thread, attributes, thread_main, start);
+    pthread_sigmask(SIG_SETMASK, &saved, NULL);
+    return -error;
+}
+
+int platform_thread_start(pthread_t *out_thread, const char *name, platform_thread_main main,
+                          void *argument) {
+    struct thread_start *start = malloc(sizeof(*start));
+    if (!start) {
+        return -ENOMEM;
+    }
+    start->main = main;
+    start->argument = argument;
+    size_t length = strnlen(name, THREAD_NAME_BYTES - 1);
+    memcpy(start->name, name, length);
+    start->name[length] = '\0';
+
+    pthread_attr_t attributes;
+    int result = -pthread_attr_init(&attributes);
+    if (result < 0) {
+        goto error_start;
+    }
+    result = -pthread_attr_setstacksize(&attributes, THREAD_STACK_BYTES);
+    if (result == 0) {
+        result = create_with_signals_blocked(out_thread, &attributes, start);
+    }
+    pthread_attr_destroy(&attributes);
+    if (result < 0) {
+        goto error_start;
+    }
+    return 0;
+
+error_start:
+    free(start);
+    return result;
+}
+
+/* ---- sockets --------------------------------------------------------------------------- */
+
+static int address_from_path(const char *path, struct sockaddr_un *out_address) {
+    size_t length = strlen(path);
+    if (length == 0) {
+        return -EINVAL;
+    }
+    if (length >= sizeof(out_address->sun_path)) {
+        return -ENAMETOOLONG;
+    }
+    memset(out_address, 0, sizeof(*out_address));
+    out_address->sun_family = AF_UNIX;
+    memcpy(out_address->sun_path, path, length + 1);
+    return 0;
+}
+
+static int connect_address(int fd, const struct sockaddr_un *address) {
+    while (connect(fd, (const struct sockaddr *)address, sizeof(*address)) < 0) {
+        if (errno == EISCONN) {
+            break; /* an interrupted attempt went on by itself */
+        }
+        if (errno != EINTR) {
+            return -errno;
+        }
+    }
+    return 0;
+}
+
+/* 0 where nothing stands in the way any more: what was at the path is a socket that nobody
+ * listens on, and has been removed. Two servers that start on one stale file in the same instant
+ * can still take it from each other; the later one wins. */
+static int remove_stale_socket(const struct sockaddr_un *address) {
+    struct stat info;
+    if (lstat(address->sun_path, &info) < 0) {
+        return errno == ENOENT ? 0 : -errno;
+    }
+    if (!S_ISSOCK(info.st_mode)) {
+        return -EEXIST;
+    }
+    int probe = system_socket_new();
+    if (probe < 0) {
+        return probe;
+    }
+    /* Non-blocking: a live server whose backlog is full must not hold us up. */
+    int result = system_set_nonblocking(probe);
+    if (result == 0) {
+        result = connect_address(probe, address);
+        bool stale = result == -ECONNREFUSED || result == -ENOENT;
+        result = stale ? 0 : -EADDRINUSE;
+    }
+    close(probe);
+    if (result < 0) {
+        return result;
+    }
+    if (unlink(address->sun_path) < 0 && errno != ENOENT) {
+        return -errno;
+    }
+    return 0;
+}
+
+static int bind_address(int fd, const struct sockaddr_un *address) {
+    if (bind(fd, (const struct sockaddr *)address, sizeof(*address)) < 0) {
+        return -errno;
+    }
+    return 0;
+}
+
+int platform_socket_listen(const char *path, int *out_fd) {
+    struct sockaddr_un address;
+    int result = address_from_path(path, &address);
+    if (result < 0) {
+        return result;
+    }
+    int fd = system_socket_new();
+    if (fd < 0) {
+        return fd;
+    }
+    result = system_set_nonblocking(fd);
+    if (result < 0) {
+        goto error_socket;
+    }
+    result = bind_address(fd, &address);
+    if (result == -EADDRINUSE) {
+        result = remove_stale_socket(&address);
+        if (result == 0) {
+            result = bind_address(fd, &address);
+        }
+    }
+    if (result < 0) {
+        goto error_socket;
+    }
+    if (listen(fd, SOMAXCONN) < 0) {
+        result = -errno;
+        goto error_bound;
+    }
+    *out_fd = fd;
+    return 0;
+
+error_bound:
+    unlink(path);
+error_socket:
+    close(fd);
+    return result;
+}
+
+int platform_socket_connect(const char *path, int *out_fd) {
+    struct sockaddr_un address;
+    int result = address_from_path(path, &address);
+    if (result < 0) {
+        return result;
+    }
+    int fd = system_socket_new();
+    if (fd < 0) {
+        return fd;
+    }
+    result = connect_address(fd, &address);
+    if (result < 0) {
+        close(fd);
+        return result;
+    }
+    *out_fd = fd;
+    return 0;
+}
+
+long platform_socket_send(int socket_fd, const void *bytes, size_t size, int fd) {
+    if (size == 0) {
+        return -EINVAL;
+    }
+    struct iovec part = {
+        .iov_base = (void *)(uintptr_t)bytes, /* sendmsg does not write; the type has no const */
+        .iov_len = size < SOCKET_CHUNK_MAX ? size : SOCKET_CHUNK_MAX,
+    };
+    struct msghdr message = {.msg_iov = &part, .msg_iovlen = 1};
+    union {
+        struct cmsghdr align;
+        unsigned char bytes[CMSG_SPACE(sizeof(int))];
+    } control;
+    if (fd != -1) {
+        memset(&control, 0, sizeof(control));
+        message.msg_control = control.bytes;
+        message.msg_controllen = sizeof(control.bytes);
+        struct cmsghdr *header = CMSG_FIRSTHDR(&message);
+        header->cmsg_level = SOL_SOCKET;
+        header->cmsg_type = SCM_RIGHTS;
+        header->cmsg_len = CMSG_LEN(sizeof(int));
+        memcpy(CMSG_DATA(header), &fd, sizeof(int));
+        /* XNU wants the two lengths equal. */
+        message.msg_controllen = header->cmsg_len;
+    }
+    ssize_t sent;
+    do {
+        sent = sendmsg(socket_fd, &message, MSG_NOSIGNAL);
+    } while (sent < 0 && errno == EINTR);
+    if (sent < 0) {
+        /* A stream has no largest message: XNU says this when the peer's buffer has no room for
+         * the descriptor just now. */
+        return errno == EMSGSIZE ? -EAGAIN : -errno;
+    }
+    return (long)sent;
+}
+
+static void keep_first_descriptor(const unsigned char *data, size_t size, int *kept) {
+    for (size_t offset = 0; offset + sizeof(int) <= size; offset += sizeof(int)) {
+        int fd;
+        memcpy(&fd, data + offset, sizeof(int));
+        if (*kept == -1) {
+            *kept = fd;
+        } else {
+            close(fd);
+        }
+    }
+}
+
+static int take_descriptor(struct msghdr *message) {
+    const unsigned char *end = (const unsigned char *)message->msg_control +
+                               message->msg_controllen;
+    int kept = -1;
+    for (struct cmsghdr *header = CMSG_FIRSTHDR(message); header;
+         header = CMSG_NXTHDR(message, header)) {
+        if (header->cmsg_level != SOL_SOCKET || header->cmsg_type != SCM_RIGHTS ||
+            header->cmsg_len < CMSG_LEN(0)) {
+            continue;
+        }
+        const unsigned char *data = CMSG_DATA(header);
+        size_t size = header->cmsg_len - CMSG_LEN(0);
+        /* XNU does not shorten cmsg_len when it shortens the data. */
+        size_t room = data < end ? (size_t)(end - data) : 0;
+        keep_first_descriptor(data, size < room ? size : room, &kept);
+    }
+    return kept;
+}
+
+long platform_socket_receive(int socket_fd, void *bytes, size_t size, int *out_fd) {
+    *out_fd = -1;
+    if (size == 0) {
+        return -EINVAL;
+    }
+    union {
+        struct cmsghdr align;
+        unsigned char bytes[CMSG_SPACE(RECEIVED_DESCRIPTORS_MAX * sizeof(int))];
+    } control;
+    struct iovec part = {
+        .iov_base = bytes,
+        .iov_len = size < SOCKET_CHUNK_MAX ? size : SOCKET_CHUNK_MAX,
+    };
+    struct msghdr message;
+    ssize_t received;
+    do {
+        message = (struct msghdr){.msg_iov = &part, .msg_iovlen = 1};
+        message.msg_control = control.bytes;
+        message.msg_controllen = sizeof(control.bytes);
+        received = recvmsg(socket_fd, &message, RECEIVE_FLAGS);
+    } while (received < 0 && errno == EINTR);
+    if (received < 0) {
+        return -errno;
+    }
+    int fd = take_descriptor(&message);
+    if (message.msg_flags & MSG_CTRUNC) {
+        /* Our control buffer holds all that can be sent, so our descriptor table is full. Which
+         * descriptor belonged to which bytes is lost. */
+        if (fd != -1) {
+            close(fd);
+        }
+        return -EMFILE;
+    }
+    if (fd != -1 && RECEIVE_FLAGS == 0) {
+        fcntl(fd, F_SETFD, FD_CLOEXEC);
+    }
+    *out_fd = fd;
+    return (long)received;
+}
