@@ -1,0 +1,1 @@
+"""The codec generator: parse -> model -> rules -> emit. See venusgen.py."""
