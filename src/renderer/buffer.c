@@ -1,0 +1,118 @@
+/* VkBuffer: creation, requirements, memory. */
+#include "renderer/bind.h"
+#include "renderer/chain.h"
+#include "renderer/device.h"
+#include "renderer/memory_plan.h"
+#include "renderer/objects.h"
+#include "venus_handlers.h"
+
+static const struct device *device_of(const struct vn_object *object) {
+    return device_from(object->vk);
+}
+
+/* Memory that we import is bound without VkExternalMemoryBufferCreateInfo, although Vulkan asks
+ * for it: when a buffer is created nobody knows to what it will be bound, and drivers take every
+ * other memory type away from buffers that may be bound to host pointers. */
+static void filter_external_info(const struct device *device, const VkBufferCreateInfo *info) {
+    VkExternalMemoryBufferCreateInfo *external =
+        chain_find(info, VK_STRUCTURE_TYPE_EXTERNAL_MEMORY_BUFFER_CREATE_INFO);
+    if (!external) {
+        return;
+    }
+    external->handleTypes =
+        memory_plan_filter_handle_types(&device->physical->memory, external->handleTypes);
+    if (!external->handleTypes) {
+        chain_remove(info, VK_STRUCTURE_TYPE_EXTERNAL_MEMORY_BUFFER_CREATE_INFO);
+    }
+}
+
+void vn_handle_vkCreateBuffer(struct vn_stream *s, struct vn_vkCreateBuffer *a) {
+    const struct device *device = device_of(a->device_object);
+    struct vn_object *object = vn_object_reserve(s, VK_OBJECT_TYPE_BUFFER, a->pBuffer_id,
+                                                 a->device_object, "pBuffer");
+    if (!object) {
+        return;
+    }
+    filter_external_info(device, a->pCreateInfo);
+    VkBuffer handle = VK_NULL_HANDLE;
+    a->ret = device->table.CreateBuffer(a->device, a->pCreateInfo, NULL, &handle);
+    *a->pBuffer = handle;
+    vn_object_publish(s, object, (uint64_t)(uintptr_t)handle, a->ret);
+}
+
+/* ---- requirements ------------------------------------------------------------------------- */
+
+void vn_handle_vkGetBufferMemoryRequirements(struct vn_stream *s,
+                                             struct vn_vkGetBufferMemoryRequirements *a) {
+    if (!bind_check_handle(s, (uint64_t)(uintptr_t)a->buffer, "buffer")) {
+        return;
+    }
+    device_of(a->device_object)
+        ->table.GetBufferMemoryRequirements(a->device, a->buffer, a->pMemoryRequirements);
+}
+
+void vn_handle_vkGetBufferMemoryRequirements2(struct vn_stream *s,
+                                              struct vn_vkGetBufferMemoryRequirements2 *a) {
+    if (!bind_check_handle(s, (uint64_t)(uintptr_t)a->pInfo->buffer, "pInfo.buffer")) {
+        return;
+    }
+    device_of(a->device_object)
+        ->table.GetBufferMemoryRequirements2(a->device, a->pInfo, a->pMemoryRequirements);
+}
+
+void vn_handle_vkGetDeviceBufferMemoryRequirements(
+    struct vn_stream *s, struct vn_vkGetDeviceBufferMemoryRequirements *a) {
+    const struct device *device = device_of(a->device_object);
+    if (!device->table.GetDeviceBufferMemoryRequirements) {
+        cs_fail(&s->decoder, NULL, "the host driver does not provide this command");
+        return;
+    }
+    filter_external_info(device, a->pInfo->pCreateInfo);
+    device->table.GetDeviceBufferMemoryRequirements(a->device, a->pInfo, a->pMemoryRequirements);
+}
+
+/* ---- memory ------------------------------------------------------------------------------- */
+
+static VkResult bind(struct vn_stream *s, const struct vn_vkBindBufferMemory *a) {
+    VkResult poison = bind_check_poison(s);
+    if (poison < 0) {
+        return poison;
+    }
+    if (!bind_check_handle(s, (uint64_t)(uintptr_t)a->buffer, "buffer") ||
+        !bind_check_handle(s, (uint64_t)(uintptr_t)a->memory, "memory")) {
+        return VK_ERROR_UNKNOWN;
+    }
+    return device_of(a->device_object)
+        ->table.BindBufferMemory(a->device, a->buffer, a->memory, a->memoryOffset);
+}
+
+void vn_handle_vkBindBufferMemory(struct vn_stream *s, struct vn_vkBindBufferMemory *a) {
+    a->ret = bind(s, a);
+    if (a->ret < 0) {
+        bind_poison(s, a->buffer_object, a->ret);
+    }
+}
+
+static VkResult bind_all(struct vn_stream *s, const struct vn_vkBindBufferMemory2 *a) {
+    VkResult poison = bind_check_poison(s);
+    if (poison < 0) {
+        return poison;
+    }
+    for (uint32_t i = 0; i < a->bindInfoCount; i++) {
+        const VkBindBufferMemoryInfo *info = &a->pBindInfos[i];
+        if (!bind_check_handle(s, (uint64_t)(uintptr_t)info->buffer, "pBindInfos.buffer") ||
+            !bind_check_handle(s, (uint64_t)(uintptr_t)info->memory, "pBindInfos.memory")) {
+            return VK_ERROR_UNKNOWN;
+        }
+    }
+    return device_of(a->device_object)
+        ->table.BindBufferMemory2(a->device, a->bindInfoCount, a->pBindInfos);
+}
+
+void vn_handle_vkBindBufferMemory2(struct vn_stream *s, struct vn_vkBindBufferMemory2 *a) {
+    a->ret = bind_all(s, a);
+    for (uint32_t i = 0; i < a->bindInfoCount && a->ret < 0; i++) {
+        bind_poison_handle(s, a->device_object, VK_OBJECT_TYPE_BUFFER,
+                           (uint64_t)(uintptr_t)a->pBindInfos[i].buffer, a->ret);
+    }
+}

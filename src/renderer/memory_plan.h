@@ -1,0 +1,29 @@
+/* Finds out how a host device can give memory to guests. */
+#ifndef VESPER_RENDERER_MEMORY_PLAN_H
+#define VESPER_RENDERER_MEMORY_PLAN_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <vulkan/vulkan.h>
+
+#include "renderer/memory_strategy.h"
+
+struct vn_instance_table;
+
+/* Makes the plan of a host device with the given extensions. False, with a sentence in `reason`
+ * that names the cause, where the guest could map no coherent memory: such a device is of no use
+ * to it. May create and destroy a host device of its own. Any thread. */
+bool memory_plan_make(struct memory_plan *plan, const struct vn_instance_table *vk,
+                      VkPhysicalDevice device, const VkExtensionProperties *extensions,
+                      uint32_t extension_count, char *reason, size_t reason_size);
+
+/* Takes types to which the host binds no tiled images out of `type_bits`, unless none would be
+ * left. */
+uint32_t memory_plan_filter_tiled_image(const struct memory_plan *plan, uint32_t type_bits);
+
+/* Of the handle types that a guest names for memory it shares, those that the host is told. */
+VkExternalMemoryHandleTypeFlags
+memory_plan_filter_handle_types(const struct memory_plan *plan,
+                                VkExternalMemoryHandleTypeFlags types);
+
+#endif

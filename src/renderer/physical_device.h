@@ -1,0 +1,38 @@
+/* Physical devices as the guest may see them: the host's, filtered by what the codec knows and
+ * what the memory strategy can back. Bound once to guest ids by vkEnumeratePhysicalDevices;
+ * everything but the ids is constant afterwards. */
+#ifndef VESPER_RENDERER_PHYSICAL_DEVICE_H
+#define VESPER_RENDERER_PHYSICAL_DEVICE_H
+
+#include "protocol/object.h"
+#include "renderer/memory_strategy.h"
+
+struct physical_device {
+    struct vn_object object; /* first; handle: VkPhysicalDevice */
+    const struct vn_instance_table *vk; /* of the instance, which lives longer */
+    VkPhysicalDeviceProperties properties; /* apiVersion capped */
+    VkExtensionProperties *host_extensions;
+    uint32_t host_extension_count;
+    /* What vkEnumerateDeviceExtensionProperties answers, spec versions capped. */
+    VkExtensionProperties *extensions;
+    uint32_t extension_count;
+    VkQueueFamilyProperties *queue_families;
+    uint32_t queue_family_count;
+    struct memory_plan memory;
+};
+
+/* True if the host driver itself has the extension. Any thread. */
+bool physical_device_host_has(const struct physical_device *device, const char *extension);
+/* True if the guest may enable it. Any thread. */
+bool physical_device_offers(const struct physical_device *device, const char *extension);
+/* True for extensions that every guest is offered because the renderer acts for the host: at
+ * device creation they go to the host only where it has them. Any thread. */
+bool physical_device_is_emulated(const char *extension);
+/* Frees what the record points to (not the record). */
+void physical_device_finish(struct physical_device *device);
+
+static inline const struct physical_device *physical_device_from(const struct vn_object *object) {
+    return (const struct physical_device *)object;
+}
+
+#endif
