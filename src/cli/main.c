@@ -1,0 +1,62 @@
+#include <stdio.h>
+#include <string.h>
+
+#include "cli/commands.h"
+#include "cli/options.h"
+
+static const struct {
+    const char *name, *summary;
+    int (*run)(int argc, char **argv);
+} commands[] = {
+    {"vtest", "serve Vulkan to Mesa's Venus driver over a Unix socket", command_vtest},
+};
+#define COMMAND_COUNT (sizeof(commands) / sizeof(commands[0]))
+
+static void print_help(FILE *to) {
+    fputs("Usage: vesper COMMAND [OPTION…]\n"
+          "\n"
+          "Gives virtual machines and containers the Vulkan GPU of this computer.\n"
+          "\n"
+          "Commands:\n",
+          to);
+    for (size_t i = 0; i < COMMAND_COUNT; i++) {
+        fprintf(to, "  %-12s %s\n", commands[i].name, commands[i].summary);
+    }
+    fputs("\n"
+          "  vesper COMMAND --help   says what a command does and takes\n"
+          "  vesper --version        prints the version\n",
+          to);
+}
+
+/* Help that nobody could read is a failure, too. */
+static int flush_output(void) {
+    if (fflush(stdout) != 0 || ferror(stdout)) {
+        cli_error("standard output cannot be written");
+        return CLI_FAILED;
+    }
+    return CLI_OK;
+}
+
+int main(int argc, char **argv) {
+    if (argc < 2) {
+        print_help(stderr);
+        return CLI_USAGE;
+    }
+    const char *name = argv[1];
+    if (strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0 || strcmp(name, "help") == 0) {
+        print_help(stdout);
+        return flush_output();
+    }
+    if (strcmp(name, "--version") == 0) {
+        puts("vesper " VESPER_VERSION);
+        return flush_output();
+    }
+    for (size_t i = 0; i < COMMAND_COUNT; i++) {
+        if (strcmp(name, commands[i].name) == 0) {
+            int result = commands[i].run(argc - 2, argv + 2);
+            return result == CLI_OK ? flush_output() : result;
+        }
+    }
+    cli_error("unknown command '%s'; see 'vesper --help'", name);
+    return CLI_USAGE;
+}

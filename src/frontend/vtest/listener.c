@@ -1,0 +1,97 @@
+#include "frontend/vtest/listener.h"
+
+#include <errno.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "platform/platform.h"
+#include "util/log.h"
+
+#define PAUSE_NS (UINT64_C(200) * 1000 * 1000)
+
+static void describe_failure(const char *path, int error, char *reason, size_t reason_size) {
+    switch (error) {
+    case -EADDRINUSE:
+        snprintf(reason, reason_size, "%s: another server is listening there", path);
+        break;
+    case -EEXIST:
+        snprintf(reason, reason_size, "%s: exists and is no socket", path);
+        break;
+    case -ENAMETOOLONG:
+        snprintf(reason, reason_size, "%s: the path is too long for a socket", path);
+        break;
+    default:
+        snprintf(reason, reason_size, "%s: cannot listen: %s", path, strerror(-error));
+        break;
+    }
+}
+
+int vtest_listener_init(struct vtest_listener *listener, const char *path, char *reason,
+                        size_t reason_size) {
+    *listener = (struct vtest_listener){.fd = -1};
+    if (!path) {
+        return 0;
+    }
+    listener->path = strdup(path);
+    if (!listener->path) {
+        snprintf(reason, reason_size, "%s", strerror(ENOMEM));
+        return -ENOMEM;
+    }
+    int error = platform_socket_listen(path, &listener->fd);
+    if (error) {
+        describe_failure(path, error, reason, reason_size);
+        free(listener->path);
+        *listener = (struct vtest_listener){.fd = -1};
+        return error;
+    }
+    struct stat file;
+    if (stat(path, &file) == 0) {
+        listener->device = file.st_dev;
+        listener->inode = file.st_ino;
+    }
+    return 0;
+}
+
+void vtest_listener_finish(struct vtest_listener *listener) {
+    if (listener->fd < 0) {
+        return;
+    }
+    struct stat file;
+    if (lstat(listener->path, &file) == 0 && S_ISSOCK(file.st_mode) &&
+        file.st_dev == listener->device && file.st_ino == listener->inode) {
+        unlink(listener->path);
+    }
+    close(listener->fd);
+    free(listener->path);
+    *listener = (struct vtest_listener){.fd = -1};
+}
+
+static bool is_transient(int error) {
+    return error == -EINTR || error == -ECONNABORTED;
+}
+
+int vtest_listener_accept(struct vtest_listener *listener, uint64_t now_ns, int *out_fd) {
+    int error;
+    do {
+        error = platform_socket_accept(listener->fd, out_fd);
+    } while (is_transient(error));
+    if (error && error != -EAGAIN && error != -EWOULDBLOCK) {
+        /* Mostly the descriptor table is full. The connection stays in the queue, and the socket
+         * readable: asking again at once would be a busy loop. */
+        log_error("a connection has to wait: %s; trying again in a moment", strerror(-error));
+        listener->paused_until_ns = now_ns + PAUSE_NS;
+    }
+    return error;
+}
+
+int vtest_listener_poll_fd(struct vtest_listener *listener, uint64_t now_ns) {
+    if (listener->paused_until_ns > now_ns) {
+        return -1;
+    }
+    listener->paused_until_ns = 0;
+    return listener->fd;
+}
