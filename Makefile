@@ -1,0 +1,41 @@
+# The commands of this repository. Each runs in the reference environment (tools/env), which the
+# first of them sets up.
+
+FUZZ_SECONDS = 600
+
+help:
+	@echo 'make demo            draw something through Mesa'\''s Venus driver and Vesper'
+	@echo 'make check           build and run all tests'
+	@echo 'make check-sanitize  the same under sanitizers, and fuzz for 30 seconds per target'
+	@echo 'make fuzz            fuzz for FUZZ_SECONDS=$(FUZZ_SECONDS) per target'
+	@echo 'make bench           measure against native and against the peer server'
+	@echo 'make build           build only (build/release)'
+	@echo 'make format          format all C files'
+	@echo 'make clean           remove the folder build'
+
+demo:
+	@tools/env tools/demo
+
+check:
+	@tools/env tools/check release
+
+check-sanitize:
+	@tools/env tools/check asan tsan:threads fuzz:fuzz
+
+fuzz:
+	@tools/env tools/check --fuzz-seconds $(FUZZ_SECONDS) fuzz:fuzz
+
+bench:
+	@tools/env tools/build release
+	@tools/env bench/run
+
+build:
+	@tools/env tools/build release
+
+format:
+	@tools/env tools/format
+
+clean:
+	rm -rf build
+
+.PHONY: help demo check check-sanitize fuzz bench build format clean
