@@ -330,8 +330,8 @@ static void keep_first_descriptor(const unsigned char *data, size_t size, int *k
 }
 
 static int take_descriptor(struct msghdr *message) {
-    const unsigned char *end = (const unsigned char *)message->msg_control +
-                               message->msg_controllen;
+    const unsigned char *end =
+        (const unsigned char *)message->msg_control + message->msg_controllen;
     int kept = -1;
     for (struct cmsghdr *header = CMSG_FIRSTHDR(message); header;
          header = CMSG_NXTHDR(message, header)) {

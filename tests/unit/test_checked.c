@@ -74,7 +74,7 @@ static void test_range(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_add),   cmocka_unit_test(test_multiply),
+        cmocka_unit_test(test_add),           cmocka_unit_test(test_multiply),
         cmocka_unit_test(test_multiply_size), cmocka_unit_test(test_align),
         cmocka_unit_test(test_range),
     };

@@ -272,10 +272,8 @@ static void test_one_id(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_few_ids),
-        cmocka_unit_test(test_some_ids),
-        cmocka_unit_test(test_many_ids),
-        cmocka_unit_test(test_low_limit),
+        cmocka_unit_test(test_few_ids),  cmocka_unit_test(test_some_ids),
+        cmocka_unit_test(test_many_ids), cmocka_unit_test(test_low_limit),
         cmocka_unit_test(test_one_id),
     };
     return cmocka_run_group_tests_name("id_table_threads", tests, NULL, NULL) ? 1 : 0;

@@ -228,9 +228,8 @@ static void test_thread(void **state) {
     pthread_sigmask(SIG_SETMASK, NULL, &before);
     struct thread_report report = {.name = ""};
     pthread_t thread;
-    assert_int_equal(platform_thread_start(&thread, "fifteen-letters-and-more", report_main,
-                                           &report),
-                     0);
+    assert_int_equal(
+        platform_thread_start(&thread, "fifteen-letters-and-more", report_main, &report), 0);
     void *result;
     assert_int_equal(pthread_join(thread, &result), 0);
     assert_ptr_equal(result, &report);
