@@ -11,7 +11,7 @@
 #include "platform/platform.h"
 #include "util/checked.h"
 
-enum opcode { WAIT = 1, STORE, ADD, BIND, HOLD, LOSE, DESTROY_WAIT };
+enum opcode { WAIT = 1, STORE, ADD, BIND, HOLD, LOSE, DESTROY_WAIT, VANISH };
 
 /* A word in a resource, compared with a value; NULL: no condition. */
 struct condition {
@@ -52,7 +52,7 @@ struct fake_context {
     struct context base;
     struct context_listener listener;
     void *user;
-    _Atomic(bool) stop, lost;
+    _Atomic(bool) stop, lost, vanished;
     struct job_queue stream;
     struct job_queue rings[CONTEXT_RING_IDX_COUNT]; /* running: bound */
     struct resource *resources;                     /* the stream thread's */
@@ -139,6 +139,12 @@ static void condition_wait(struct fake_context *context, const struct condition 
     }
 }
 
+static void retire(struct fake_context *context, const struct job *fence) {
+    if (!atomic_load(&context->vanished)) {
+        context->listener.fence_retired(context->user, fence->id, fence->fence_id);
+    }
+}
+
 static void lose(struct fake_context *context, const char *reason) {
     if (!atomic_exchange(&context->lost, true)) {
         context->listener.lost(context->user, reason);
@@ -160,7 +166,7 @@ static void *ring_main(void *argument) {
         } else {
             condition_wait(context, &hold);
             if (!atomic_load(&context->stop)) {
-                context->listener.fence_retired(context->user, job->id, job->fence_id);
+                retire(context, job);
             }
         }
         job_free(job);
@@ -218,15 +224,15 @@ static void hold_ring(struct fake_context *context, uint32_t ring_idx,
 
 /* Returns the dwords of the command, 0 where the context has been lost by it. */
 static size_t execute_command(struct fake_context *context, const uint32_t *command, size_t left) {
-    static const size_t lengths[] = {0, 4, 4, 4, 2, 5, 1, 4};
+    static const size_t lengths[] = {0, 4, 4, 4, 2, 5, 1, 4, 1};
     uint32_t opcode = command[0];
-    if (opcode < WAIT || opcode > DESTROY_WAIT || lengths[opcode] > left) {
+    if (opcode < WAIT || opcode > VANISH || lengths[opcode] > left) {
         lose(context, "unknown command");
         return 0;
     }
     struct condition place = {0};
     const uint32_t *arguments = command + 1;
-    if (opcode != BIND && opcode != LOSE &&
+    if (opcode != BIND && opcode != LOSE && opcode != VANISH &&
         !find_word(context, opcode == HOLD ? arguments + 1 : arguments, &place)) {
         return 0;
     }
@@ -253,6 +259,10 @@ static size_t execute_command(struct fake_context *context, const uint32_t *comm
         storage_unref(context->destroy_wait.storage);
         context->destroy_wait = place;
         storage_ref(place.storage);
+        break;
+    case VANISH:
+        atomic_store(&context->vanished, true);
+        lose(context, "vanished");
         break;
     }
     return lengths[opcode];
@@ -313,11 +323,11 @@ static void create_blob(struct fake_context *context, const struct job *job) {
 
 static void make_fence(struct fake_context *context, struct job *job) {
     if (atomic_load(&context->lost) || job->id == 0) {
-        context->listener.fence_retired(context->user, job->id, job->fence_id);
+        retire(context, job);
         job_free(job);
     } else if (!context->rings[job->id].running) {
         lose(context, "a fence on a ring_idx that is not bound");
-        context->listener.fence_retired(context->user, job->id, job->fence_id);
+        retire(context, job);
         job_free(job);
     } else {
         queue_push(&context->rings[job->id], job);
@@ -334,7 +344,9 @@ static void *stream_main(void *argument) {
             execute_stream(context, job);
             break;
         case JOB_BLOB:
-            create_blob(context, job);
+            if (!atomic_load(&context->vanished)) {
+                create_blob(context, job);
+            }
             break;
         case JOB_ATTACH:
             (void)add_resource(context, job->id, job->storage);

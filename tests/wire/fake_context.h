@@ -10,6 +10,8 @@
  *   5 HOLD I R O V          fences made later on ring_idx I retire when the word is V
  *   6 LOSE                  ends the context
  *   7 DESTROY_WAIT R O V    destroy waits for the word (10 s at most)
+ *   8 VANISH                ends the context, which says so and answers nothing ever after, as
+ *                           one whose process has died
  * Anything else ends the context. Blob id 0 gives shared memory, 1 … 999 shared memory as well,
  * 1000 and above are refused with "no such memory". */
 #ifndef VESPER_TESTS_FAKE_CONTEXT_H

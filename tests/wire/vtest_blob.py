@@ -179,8 +179,6 @@ class Blob(peer.VtestCase):
 
     def test_descriptors_are_given_back(self):
         before = self.server.descriptors()
-        if not before:
-            self.skipTest("this system does not show a process's descriptors")
         resources = []
         for _ in range(100):
             resource, memory = self.user.create_memory()

@@ -76,6 +76,9 @@ def destroy_wait(resource, offset, value):
     return [7, resource, offset, value]
 
 
+VANISH = [8]
+
+
 def submit(commands=(), syncs=(), ring_idx=0, header_dwords=8):
     """SUBMIT_CMD2 with one batch; syncs: (sync_id, value) pairs."""
     return submit_batches([(commands, syncs, ring_idx)], header_dwords)
@@ -119,12 +122,19 @@ class Server:
             time.sleep(0.005)
 
     def descriptors(self):
-        """Open descriptors and threads; None where the system does not tell."""
-        try:
-            return (sorted(os.listdir(f"/proc/{self.process.pid}/fd"), key=int),
-                    len(os.listdir(f"/proc/{self.process.pid}/task")))
-        except FileNotFoundError:
-            return None
+        """Open descriptors, and the number of threads."""
+        folder = f"/proc/{self.process.pid}"
+        if not os.path.isdir("/proc/self/fd"):
+            raise unittest.SkipTest("this system does not show a process's descriptors")
+        return (sorted(os.listdir(f"{folder}/fd"), key=int), len(os.listdir(f"{folder}/task")))
+
+    def wake_ups(self):
+        """How often the control thread has been scheduled."""
+        if not os.path.exists("/proc/self/status"):
+            raise unittest.SkipTest("this system does not count a thread's wake-ups")
+        pid = self.process.pid
+        with open(f"/proc/{pid}/task/{pid}/status", encoding="ascii") as lines:
+            return sum(int(line.split()[1]) for line in lines if "ctxt_switches" in line)
 
     def stop(self):
         """Ends the server in order; returns its exit code."""
@@ -318,5 +328,9 @@ class VtestCase(unittest.TestCase):
 
 
 def main():
-    """Runs the calling script's tests; its first argument is the server program."""
-    unittest.main(argv=[sys.argv[0], *sys.argv[2:]])
+    """Runs the calling script's tests; its first argument is the program. Exit code 77: what ran
+    passed, and something could not be run."""
+    result = unittest.main(argv=[sys.argv[0], *sys.argv[2:]], exit=False).result
+    for test, reason in result.skipped:
+        print(f"skipped: {test.id()}: {reason}")
+    sys.exit(1 if not result.wasSuccessful() else 77 if result.skipped else 0)

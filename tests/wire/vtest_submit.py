@@ -3,7 +3,7 @@
 import os
 
 import vtest_peer as peer
-from vtest_peer import (LOSE, add_word, becomes_readable, bind, eventually, get_word, hold,
+from vtest_peer import (LOSE, VANISH, add_word, becomes_readable, bind, eventually, get_word, hold,
                         is_readable, set_word, store_word, submit, submit_batches, wait_word, words)
 
 
@@ -133,6 +133,26 @@ class Submit(peer.VtestCase):
         self.assertTrue(becomes_readable(fd))
         os.close(fd)
 
+    def test_queue_of_fences_grows_while_it_wraps(self):
+        self.user.send(submit(bind(1)))
+        first = self.user.create_sync()
+        for value in range(1, 13):
+            self.user.send(submit([], [(first, value)], ring_idx=1))
+        self.finish(first, 12)
+        self.user.send(submit(hold(1, self.resource, 0, 1)))
+        syncs = [self.user.create_sync() for _ in range(100)]
+        for i, sync in enumerate(syncs):
+            if i == 3:
+                self.user.send(submit(hold(1, self.resource, 0, 2)))
+            self.user.send(submit([], [(sync, i + 1), (first, 13 + i)], ring_idx=1))
+        self.user.ping()
+        set_word(self.memory, 0, 1)
+        self.finish(first, 15)
+        self.assertEqual([self.user.read_sync(sync) for sync in syncs], [1, 2, 3] + [0] * 97)
+        set_word(self.memory, 0, 2)
+        self.finish(first, 112)
+        self.assertEqual([self.user.read_sync(sync) for sync in syncs], list(range(1, 101)))
+
     def test_many_fences(self):
         """Far more than one read brings, on three ring_idx at once."""
         self.user.send(submit(bind(1) + bind(2) + hold(1, self.resource, 0, 1)))
@@ -170,6 +190,10 @@ class Submit(peer.VtestCase):
     def test_lost_context(self):
         self.check_lost(LOSE, "asked for")
 
+    def test_vanished_context(self):
+        """A context that does not even retire its fences, as the contract wants."""
+        self.check_lost(VANISH, "vanished")
+
     def test_lost_by_unknown_command(self):
         self.check_lost([12345], "unknown command")
 
@@ -177,7 +201,13 @@ class Submit(peer.VtestCase):
         self.check_lost([], "a fence on a ring_idx that is not bound", ring_idx=5)
 
     def test_lost_while_a_blob_is_pending(self):
-        self.user.send(submit(wait_word(self.resource, 0, 1) + LOSE))
+        self.check_lost_with_blob(LOSE)
+
+    def test_vanished_while_a_blob_is_pending(self):
+        self.check_lost_with_blob(VANISH)
+
+    def check_lost_with_blob(self, commands):
+        self.user.send(submit(wait_word(self.resource, 0, 1) + commands))
         self.user.request_blob(4096)
         self.assertTrue(self.user.is_silent())
         set_word(self.memory, 0, 1)
@@ -194,8 +224,7 @@ class Submit(peer.VtestCase):
             sync = guest.create_sync()
             guest.send(b"".join(submit([], [(sync, value)]) for value in range(1, 200)))
             guest.close()
-        if before:
-            self.assertTrue(eventually(lambda: self.server.descriptors() == before))
+        self.assertTrue(eventually(lambda: self.server.descriptors() == before))
 
 
 if __name__ == "__main__":

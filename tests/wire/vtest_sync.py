@@ -1,6 +1,7 @@
 """SYNC_*: values up and down, waits for any and all, deadlines, syncs that go away."""
 
 import os
+import random
 import time
 
 import vtest_peer as peer
@@ -142,9 +143,8 @@ class Sync(peer.VtestCase):
         fds = [self.user.wait_syncs([(sync, 1)], timeout=1 + i % 50) for i in range(300)]
         for fd in fds:
             os.close(fd)
-        if before:
-            self.assertTrue(peer.eventually(
-                lambda: len(self.server.descriptors()[0]) == len(before[0])))
+        self.assertTrue(peer.eventually(
+            lambda: len(self.server.descriptors()[0]) == len(before[0])))
         self.user.write_sync(sync, 1)
         self.user.ping()
 
@@ -162,6 +162,27 @@ class Sync(peer.VtestCase):
                 self.assert_readable(fds[i], False)
         for fd in fds:
             os.close(fd)
+
+    def test_deadlines_among_releases(self):
+        """Waits that end early leave the deadlines of the others in order."""
+        before = self.server.descriptors()
+        order = random.Random(1)
+        never = self.user.create_sync()
+        syncs, fds = [], []
+        for i in range(400):
+            sync = self.user.create_sync()
+            syncs.append(sync)
+            fds.append(self.user.wait_syncs([(sync, 1)], timeout=60000 + order.randrange(9999)))
+            fds.append(self.user.wait_syncs([(never, 1)], timeout=1500 + order.randrange(500)))
+        order.shuffle(syncs)
+        for sync in syncs[:-10]:
+            self.user.write_sync(sync, 1)
+        for fd in fds:
+            os.close(fd)
+        self.user.ping()
+        time.sleep(2.1)
+        self.assertTrue(peer.eventually(
+            lambda: len(self.server.descriptors()[0]) == len(before[0]) + 10))
 
     def test_destroyed_sync(self):
         """Nothing can set it any more: the wait stays as it is, to its deadline or the end."""

@@ -57,8 +57,8 @@ void vtest_server_stop(struct vtest_server *server);
 /* For programs with a loop of their own: waits for at most `timeout_ms` (-1: for ever) and handles
  * what has come. 0 or a negative errno. Same thread as vtest_server_run. */
 int vtest_server_step(struct vtest_server *server, int timeout_ms);
-/* Serves a connected stream socket, which becomes the server's in every case. 0 or a negative
- * errno. Same thread as vtest_server_run. */
+/* Serves a connected, non-blocking stream socket, which becomes the server's in every case. 0 or a
+ * negative errno. Same thread as vtest_server_run. */
 int vtest_server_adopt(struct vtest_server *server, int fd);
 
 #endif
