@@ -46,8 +46,7 @@ void vn_check_VkPhysicalDeviceImageDrmFormatModifierInfoEXT(
 
 void vn_check_VkFramebufferCreateInfo(struct cs_decoder *d, VkFramebufferCreateInfo *v) {
     if (!(v->flags & VK_FRAMEBUFFER_CREATE_IMAGELESS_BIT)) {
-        need_array(d, v->attachmentCount, v->pAttachments,
-                   "VkFramebufferCreateInfo.pAttachments");
+        need_array(d, v->attachmentCount, v->pAttachments, "VkFramebufferCreateInfo.pAttachments");
     }
 }
 
@@ -78,8 +77,7 @@ void vn_check_VkSpecializationInfo(struct cs_decoder *d, VkSpecializationInfo *v
     need_array(d, v->dataSize, v->pData, "VkSpecializationInfo.pData");
 }
 
-void vn_check_VkGraphicsPipelineCreateInfo(struct cs_decoder *d,
-                                           VkGraphicsPipelineCreateInfo *v) {
+void vn_check_VkGraphicsPipelineCreateInfo(struct cs_decoder *d, VkGraphicsPipelineCreateInfo *v) {
     (void)d;
     if (!v->pStages) {
         v->stageCount = 0;
@@ -100,8 +98,8 @@ void vn_check_VkRenderingAreaInfo(struct cs_decoder *d, VkRenderingAreaInfo *v) 
 }
 
 void vn_check_VkRenderPassBeginInfo(struct cs_decoder *d, VkRenderPassBeginInfo *v) {
-    v->pClearValues = complete_array(d, v->clearValueCount, v->pClearValues,
-                                     sizeof(VkClearValue), "VkRenderPassBeginInfo.pClearValues");
+    v->pClearValues = complete_array(d, v->clearValueCount, v->pClearValues, sizeof(VkClearValue),
+                                     "VkRenderPassBeginInfo.pClearValues");
 }
 
 /* ---- descriptors ----------------------------------------------------------------------- */
@@ -161,22 +159,6 @@ void vn_check_VkWriteDescriptorSet(struct cs_decoder *d, VkWriteDescriptorSet *v
         cs_fail(d, "VkWriteDescriptorSet.descriptorType", "no descriptor of this type is known");
         break;
     }
-}
-
-/* A poisoned pool has no handle either; the command is skipped then, not refused. */
-static void need_pool(struct cs_decoder *d, bool is_null, const char *argument) {
-    if (is_null && !d->poison) {
-        cs_fail(d, argument, "the handle must not be NULL");
-    }
-}
-
-void vn_check_VkDescriptorSetAllocateInfo(struct cs_decoder *d, VkDescriptorSetAllocateInfo *v) {
-    need_pool(d, v->descriptorPool == VK_NULL_HANDLE,
-              "VkDescriptorSetAllocateInfo.descriptorPool");
-}
-
-void vn_check_VkCommandBufferAllocateInfo(struct cs_decoder *d, VkCommandBufferAllocateInfo *v) {
-    need_pool(d, v->commandPool == VK_NULL_HANDLE, "VkCommandBufferAllocateInfo.commandPool");
 }
 
 void vn_check_vkFreeDescriptorSets(struct cs_decoder *d, struct vn_vkFreeDescriptorSets *a) {

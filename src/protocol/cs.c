@@ -96,7 +96,7 @@ void *cs_arena_grow(struct cs_arena *arena, size_t size) {
 
 void cs_decoder_set_bytes(struct cs_decoder *d, const void *bytes, size_t size) {
     d->cursor = bytes;
-    d->end = d->cursor + size;
+    d->end = size ? d->cursor + size : d->cursor;
 }
 
 void cs_fail(struct cs_decoder *d, const char *argument, const char *reason) {
@@ -171,7 +171,7 @@ void *cs_read_array(struct cs_decoder *d, uint64_t expected, bool optional, size
 void *cs_read_scalars(struct cs_decoder *d, uint64_t expected, bool optional, size_t size,
                       const char *argument) {
     uint64_t count = cs_read_count(d, expected, optional, size, argument);
-    void *array = count ? cs_temp(d, count, size, argument) : NULL;
+    void *array = count ? cs_temp_raw(d, count, size, argument) : NULL;
     if (array) {
         cs_read_bytes(d, array, count * size, argument);
     }
@@ -184,7 +184,7 @@ static const char *read_characters(struct cs_decoder *d, uint64_t size, const ch
         cs_fail(d, argument, "the command is cut short");
         return NULL;
     }
-    char *string = cs_temp(d, size, 1, argument);
+    char *string = cs_temp_raw(d, size, 1, argument);
     if (string) {
         cs_read_bytes(d, string, size, argument);
         string[size - 1] = 0;
@@ -216,23 +216,30 @@ const char *const *cs_read_strings(struct cs_decoder *d, uint64_t expected, bool
 
 _Static_assert(sizeof(VkBuffer) == 8 && sizeof(VkDevice) == 8, "handles of 64 bits are assumed");
 
-void *cs_read_handles(struct cs_decoder *d, uint64_t expected, bool optional, VkObjectType type,
-                      const char *argument) {
+static struct vn_object *read_element(struct cs_decoder *d, bool nullable, VkObjectType type,
+                                      const char *argument) {
+    uint64_t id = cs_load_u64(d);
+    return nullable ? cs_lookup_object(d, id, type, argument)
+                    : cs_need_object(d, id, type, argument);
+}
+
+void *cs_read_handles(struct cs_decoder *d, uint64_t expected, bool optional, bool nullable,
+                      VkObjectType type, const char *argument) {
     uint64_t count;
     uint64_t *handles = cs_read_array(d, expected, optional, 8, 8, &count, argument);
     for (uint64_t i = 0; i < count && !d->failed; i++) {
-        handles[i] = cs_lookup_handle(d, cs_load_u64(d), type, argument);
+        handles[i] = cs_object_handle(read_element(d, nullable, type, argument));
     }
     return handles;
 }
 
 struct vn_object **cs_read_objects(struct cs_decoder *d, uint64_t expected, bool optional,
-                                   VkObjectType type, const char *argument) {
+                                   bool nullable, VkObjectType type, const char *argument) {
     uint64_t count;
     struct vn_object **objects =
         cs_read_array(d, expected, optional, 8, sizeof(*objects), &count, argument);
     for (uint64_t i = 0; i < count && !d->failed; i++) {
-        objects[i] = cs_lookup_object(d, cs_load_u64(d), type, argument);
+        objects[i] = read_element(d, nullable, type, argument);
     }
     return objects;
 }
@@ -264,8 +271,8 @@ struct vn_object *cs_find_object(struct cs_decoder *d, uint64_t id, VkObjectType
         }
         d->vk = object->vk;
     }
-    if (CS_UNLIKELY(atomic_load_explicit(&object->poison, memory_order_acquire) != VK_SUCCESS)
-        && !d->poison) {
+    if (CS_UNLIKELY(atomic_load_explicit(&object->poison, memory_order_acquire) != VK_SUCCESS) &&
+        !d->poison) {
         d->poison = object;
     }
     if (type == VK_OBJECT_TYPE_COMMAND_POOL || type == VK_OBJECT_TYPE_DESCRIPTOR_POOL) {
@@ -292,7 +299,8 @@ void cs_encoder_finish(struct cs_encoder *e) {
 
 /* The end of what may be written: the allocation, or less where the limit is nearer. */
 static void set_end(struct cs_encoder *e, size_t capacity) {
-    e->end = e->bytes + (capacity < e->limit ? capacity : e->limit);
+    size_t size = capacity < e->limit ? capacity : e->limit;
+    e->end = size ? e->bytes + size : e->bytes;
 }
 
 void cs_encoder_reset(struct cs_encoder *e, size_t limit) {

@@ -96,8 +96,7 @@ void cs_decoder_set_bytes(struct cs_decoder *d, const void *bytes, size_t size);
 
 /* Records a refusal; `argument` (for example "VkBufferCreateInfo.pQueueFamilyIndices", may be
  * NULL) and `reason` are static strings. Only the first one is kept. */
-void cs_fail(struct cs_decoder *d, const char *argument, const char *reason)
-    __attribute__((cold));
+void cs_fail(struct cs_decoder *d, const char *argument, const char *reason) __attribute__((cold));
 
 static inline size_t cs_left(const struct cs_decoder *d) {
     return (size_t)(d->end - d->cursor);
@@ -158,11 +157,12 @@ static inline uint64_t cs_read_u64(struct cs_decoder *d, const char *argument) {
 /* Copies `size` bytes to `out` and skips the padding to 4. On failure `out` is zeroed. */
 void cs_read_bytes(struct cs_decoder *d, void *out, size_t size, const char *argument);
 
-/* Zero-filled temporary memory for `count` items of `size` bytes, aligned for any type; lives
- * until the command ends. NULL (and failure) where the limit is reached or count × size wraps.
- * Callers bound `count` by the bytes left wherever an item takes wire bytes (cs_read_count). */
-static inline void *cs_temp(struct cs_decoder *d, size_t count, size_t size,
-                            const char *argument) {
+/* Temporary memory for `count` items of `size` bytes, aligned for any type, with indeterminate
+ * content; lives until the command ends. NULL (and failure) where the limit is reached or
+ * count × size wraps. Callers bound `count` by the bytes left wherever an item takes wire bytes
+ * (cs_read_count). */
+static inline void *cs_temp_raw(struct cs_decoder *d, size_t count, size_t size,
+                                const char *argument) {
     size_t total;
     if (CS_UNLIKELY(!checked_mul_size(count, size, &total) || total > SIZE_MAX - 15)) {
         cs_fail(d, argument, "the array is too large");
@@ -179,7 +179,15 @@ static inline void *cs_temp(struct cs_decoder *d, size_t count, size_t size,
             return NULL;
         }
     }
-    memset(memory, 0, total);
+    return memory;
+}
+
+/* The same, zero-filled. */
+static inline void *cs_temp(struct cs_decoder *d, size_t count, size_t size, const char *argument) {
+    void *memory = cs_temp_raw(d, count, size, argument);
+    if (CS_LIKELY(memory != NULL)) {
+        memset(memory, 0, count * size);
+    }
     return memory;
 }
 
@@ -218,11 +226,12 @@ void *cs_read_scalars(struct cs_decoder *d, uint64_t expected, bool optional, si
 /* An array of strings. */
 const char *const *cs_read_strings(struct cs_decoder *d, uint64_t expected, bool optional,
                                    const char *argument);
-/* An array of ids as host handles (8 bytes each), or as objects; id 0 gives 0 or NULL. */
-void *cs_read_handles(struct cs_decoder *d, uint64_t expected, bool optional, VkObjectType type,
-                      const char *argument);
+/* An array of ids as host handles (8 bytes each), or as objects. Id 0 gives 0 or NULL if
+ * `nullable`, otherwise it is refused. */
+void *cs_read_handles(struct cs_decoder *d, uint64_t expected, bool optional, bool nullable,
+                      VkObjectType type, const char *argument);
 struct vn_object **cs_read_objects(struct cs_decoder *d, uint64_t expected, bool optional,
-                                   VkObjectType type, const char *argument);
+                                   bool nullable, VkObjectType type, const char *argument);
 /* The host handles of `count` objects, in a new temporary; NULL for NULL. */
 void *cs_object_handles(struct cs_decoder *d, struct vn_object *const *objects, uint64_t count,
                         const char *argument);
@@ -248,6 +257,21 @@ static inline uint64_t cs_object_handle(const struct vn_object *object) {
 static inline uint64_t cs_lookup_handle(struct cs_decoder *d, uint64_t id, VkObjectType type,
                                         const char *argument) {
     return cs_object_handle(cs_lookup_object(d, id, type, argument));
+}
+
+/* The same where id 0 is refused. */
+static inline struct vn_object *cs_need_object(struct cs_decoder *d, uint64_t id, VkObjectType type,
+                                               const char *argument) {
+    if (CS_UNLIKELY(id == 0)) {
+        cs_fail(d, argument, "the handle must not be NULL");
+        return NULL;
+    }
+    return cs_find_object(d, id, type, argument);
+}
+
+static inline uint64_t cs_need_handle(struct cs_decoder *d, uint64_t id, VkObjectType type,
+                                      const char *argument) {
+    return cs_object_handle(cs_need_object(d, id, type, argument));
 }
 
 static inline struct vn_object *cs_read_object(struct cs_decoder *d, VkObjectType type,

@@ -82,15 +82,16 @@ VKAPI_ATTR void VKAPI_CALL vn_null_GetPhysicalDeviceProperties(
         .driverVersion = 1,
         .deviceType = VK_PHYSICAL_DEVICE_TYPE_CPU,
         .deviceName = "null",
-        .limits = {
-            .maxImageDimension2D = 4096,
-            .maxBoundDescriptorSets = 8,
-            .maxPushConstantsSize = 256,
-            .maxMemoryAllocationCount = UINT32_MAX,
-            .minMemoryMapAlignment = 64,
-            .nonCoherentAtomSize = 64,
-            .bufferImageGranularity = 64,
-        },
+        .limits =
+            {
+                .maxImageDimension2D = 4096,
+                .maxBoundDescriptorSets = 8,
+                .maxPushConstantsSize = 256,
+                .maxMemoryAllocationCount = UINT32_MAX,
+                .minMemoryMapAlignment = 64,
+                .nonCoherentAtomSize = 64,
+                .bufferImageGranularity = 64,
+            },
     };
 }
 
@@ -124,8 +125,10 @@ VKAPI_ATTR void VKAPI_CALL vn_null_GetPhysicalDeviceMemoryProperties(
     (void)physicalDevice;
     *pMemoryProperties = (VkPhysicalDeviceMemoryProperties){
         .memoryTypeCount = 2,
-        .memoryTypes = {{VK_MEMORY_PROPERTY_HOST_VISIBLE_BIT | VK_MEMORY_PROPERTY_HOST_COHERENT_BIT
-                             | VK_MEMORY_PROPERTY_HOST_CACHED_BIT, 0},
+        .memoryTypes = {{VK_MEMORY_PROPERTY_HOST_VISIBLE_BIT |
+                             VK_MEMORY_PROPERTY_HOST_COHERENT_BIT |
+                             VK_MEMORY_PROPERTY_HOST_CACHED_BIT,
+                         0},
                         {VK_MEMORY_PROPERTY_DEVICE_LOCAL_BIT, 0}},
         .memoryHeapCount = 1,
         .memoryHeaps = {{(VkDeviceSize)1 << 30, VK_MEMORY_HEAP_DEVICE_LOCAL_BIT}},
@@ -134,13 +137,12 @@ VKAPI_ATTR void VKAPI_CALL vn_null_GetPhysicalDeviceMemoryProperties(
 
 VKAPI_ATTR void VKAPI_CALL vn_null_GetPhysicalDeviceMemoryProperties2(
     VkPhysicalDevice physicalDevice, VkPhysicalDeviceMemoryProperties2 *pMemoryProperties) {
-    vn_null_GetPhysicalDeviceMemoryProperties(physicalDevice,
-                                              &pMemoryProperties->memoryProperties);
+    vn_null_GetPhysicalDeviceMemoryProperties(physicalDevice, &pMemoryProperties->memoryProperties);
 }
 
 static const VkQueueFamilyProperties queue_family = {
-    .queueFlags = VK_QUEUE_GRAPHICS_BIT | VK_QUEUE_COMPUTE_BIT | VK_QUEUE_TRANSFER_BIT
-                  | VK_QUEUE_SPARSE_BINDING_BIT,
+    .queueFlags = VK_QUEUE_GRAPHICS_BIT | VK_QUEUE_COMPUTE_BIT | VK_QUEUE_TRANSFER_BIT |
+                  VK_QUEUE_SPARSE_BINDING_BIT,
     .queueCount = QUEUE_COUNT,
     .timestampValidBits = 64,
     .minImageTransferGranularity = {1, 1, 1},
@@ -178,8 +180,8 @@ VKAPI_ATTR VkResult VKAPI_CALL vn_null_GetPhysicalDeviceImageFormatProperties2(
     VkPhysicalDevice physicalDevice, const VkPhysicalDeviceImageFormatInfo2 *pImageFormatInfo,
     VkImageFormatProperties2 *pImageFormatProperties) {
     return vn_null_GetPhysicalDeviceImageFormatProperties(
-        physicalDevice, pImageFormatInfo->format, pImageFormatInfo->type,
-        pImageFormatInfo->tiling, pImageFormatInfo->usage, pImageFormatInfo->flags,
+        physicalDevice, pImageFormatInfo->format, pImageFormatInfo->type, pImageFormatInfo->tiling,
+        pImageFormatInfo->usage, pImageFormatInfo->flags,
         &pImageFormatProperties->imageFormatProperties);
 }
 
@@ -187,8 +189,7 @@ VKAPI_ATTR void VKAPI_CALL vn_null_GetPhysicalDeviceExternalBufferProperties(
     VkPhysicalDevice physicalDevice, const VkPhysicalDeviceExternalBufferInfo *pExternalBufferInfo,
     VkExternalBufferProperties *pExternalBufferProperties) {
     (void)physicalDevice;
-    if (pExternalBufferInfo->handleType
-        == VK_EXTERNAL_MEMORY_HANDLE_TYPE_HOST_ALLOCATION_BIT_EXT) {
+    if (pExternalBufferInfo->handleType == VK_EXTERNAL_MEMORY_HANDLE_TYPE_HOST_ALLOCATION_BIT_EXT) {
         pExternalBufferProperties->externalMemoryProperties = (VkExternalMemoryProperties){
             .externalMemoryFeatures = VK_EXTERNAL_MEMORY_FEATURE_IMPORTABLE_BIT,
             .compatibleHandleTypes = VK_EXTERNAL_MEMORY_HANDLE_TYPE_HOST_ALLOCATION_BIT_EXT,
@@ -258,16 +259,16 @@ VKAPI_ATTR void VKAPI_CALL vn_null_GetImageMemoryRequirements(
     *pMemoryRequirements = requirements;
 }
 
-VKAPI_ATTR void VKAPI_CALL vn_null_GetBufferMemoryRequirements2(
-    VkDevice device, const VkBufferMemoryRequirementsInfo2 *pInfo,
-    VkMemoryRequirements2 *pMemoryRequirements) {
+VKAPI_ATTR void VKAPI_CALL
+vn_null_GetBufferMemoryRequirements2(VkDevice device, const VkBufferMemoryRequirementsInfo2 *pInfo,
+                                     VkMemoryRequirements2 *pMemoryRequirements) {
     (void)device, (void)pInfo;
     pMemoryRequirements->memoryRequirements = requirements;
 }
 
-VKAPI_ATTR void VKAPI_CALL vn_null_GetImageMemoryRequirements2(
-    VkDevice device, const VkImageMemoryRequirementsInfo2 *pInfo,
-    VkMemoryRequirements2 *pMemoryRequirements) {
+VKAPI_ATTR void VKAPI_CALL
+vn_null_GetImageMemoryRequirements2(VkDevice device, const VkImageMemoryRequirementsInfo2 *pInfo,
+                                    VkMemoryRequirements2 *pMemoryRequirements) {
     (void)device, (void)pInfo;
     pMemoryRequirements->memoryRequirements = requirements;
 }

@@ -1,5 +1,6 @@
 #include "renderer/bind.h"
 
+#include "renderer/redecode.h"
 #include "renderer/renderer.h"
 #include "util/log.h"
 
@@ -19,34 +20,11 @@ bool bind_check_handle(struct vn_stream *stream, uint64_t handle, const char *ar
     return handle != 0;
 }
 
-void bind_poison(struct vn_stream *stream, struct vn_object *object, VkResult result) {
-    if (!object) {
+void bind_finish(struct vn_stream *stream, VkObjectType type, VkResult result) {
+    if (result >= 0 || stream->decoder.failed) {
         return;
     }
-    log_warning("%s: memory could not be bound to object %llu (%d)",
-                stream_from(stream)->context->name, (unsigned long long)object->entry.id,
+    log_warning("%s: memory could not be bound (%d)", stream_from(stream)->context->name,
                 (int)result);
-    object_poison(object, result);
-}
-
-struct search {
-    VkObjectType type;
-    uint64_t handle;
-    struct vn_object *found;
-};
-
-static void match(struct vn_object *child, void *user) {
-    struct search *search = user;
-    if (child->type == search->type && vn_object_handle(child) == search->handle) {
-        search->found = child;
-    }
-}
-
-void bind_poison_handle(struct vn_stream *stream, struct vn_object *device, VkObjectType type,
-                        uint64_t handle, VkResult result) {
-    struct search search = {.type = type, .handle = handle};
-    if (handle) {
-        object_for_each_child(&stream_from(stream)->context->objects, device, match, &search);
-        bind_poison(stream, search.found, result);
-    }
+    stream_poison_named(stream_from(stream), type, result);
 }

@@ -88,9 +88,7 @@ static VkResult bind(struct vn_stream *s, const struct vn_vkBindBufferMemory *a)
 
 void vn_handle_vkBindBufferMemory(struct vn_stream *s, struct vn_vkBindBufferMemory *a) {
     a->ret = bind(s, a);
-    if (a->ret < 0) {
-        bind_poison(s, a->buffer_object, a->ret);
-    }
+    bind_finish(s, VK_OBJECT_TYPE_BUFFER, a->ret);
 }
 
 static VkResult bind_all(struct vn_stream *s, const struct vn_vkBindBufferMemory2 *a) {
@@ -111,8 +109,5 @@ static VkResult bind_all(struct vn_stream *s, const struct vn_vkBindBufferMemory
 
 void vn_handle_vkBindBufferMemory2(struct vn_stream *s, struct vn_vkBindBufferMemory2 *a) {
     a->ret = bind_all(s, a);
-    for (uint32_t i = 0; i < a->bindInfoCount && a->ret < 0; i++) {
-        bind_poison_handle(s, a->device_object, VK_OBJECT_TYPE_BUFFER,
-                           (uint64_t)(uintptr_t)a->pBindInfos[i].buffer, a->ret);
-    }
+    bind_finish(s, VK_OBJECT_TYPE_BUFFER, a->ret);
 }

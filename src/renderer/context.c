@@ -147,6 +147,17 @@ static void stop_rings(struct renderer_context *context) {
     }
 }
 
+/* Inside a reader section like any command, so that records outlive their destruction's steps. */
+static void destroy_leftovers(struct renderer_context *context) {
+    struct stream *stream = &context->executor.stream;
+    id_reader_enter(&context->objects.table, &stream->reader);
+    struct instance *instance = atomic_load(&context->instance);
+    if (instance) {
+        instance_destroy(stream, instance);
+    }
+    id_reader_leave(&stream->reader);
+}
+
 static void context_destroy(struct context *base) {
     struct renderer_context *context = from(base);
     /* Silently lost: whatever waits in a ring or for a queue gives up. */
@@ -161,10 +172,7 @@ static void context_destroy(struct context *base) {
     executor_join(&context->executor);
     stop_rings(context);
 
-    struct instance *instance = atomic_load(&context->instance);
-    if (instance) {
-        instance_destroy(&context->executor.stream, instance);
-    }
+    destroy_leftovers(context);
     executor_finish(&context->executor);
     resource_table_finish(&context->resources);
     objects_finish(&context->objects);

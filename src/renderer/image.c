@@ -136,9 +136,7 @@ static VkResult bind(struct vn_stream *s, const struct vn_vkBindImageMemory *a) 
 
 void vn_handle_vkBindImageMemory(struct vn_stream *s, struct vn_vkBindImageMemory *a) {
     a->ret = bind(s, a);
-    if (a->ret < 0) {
-        bind_poison(s, a->image_object, a->ret);
-    }
+    bind_finish(s, VK_OBJECT_TYPE_IMAGE, a->ret);
 }
 
 static VkResult bind_all(struct vn_stream *s, const struct vn_vkBindImageMemory2 *a) {
@@ -159,8 +157,5 @@ static VkResult bind_all(struct vn_stream *s, const struct vn_vkBindImageMemory2
 
 void vn_handle_vkBindImageMemory2(struct vn_stream *s, struct vn_vkBindImageMemory2 *a) {
     a->ret = bind_all(s, a);
-    for (uint32_t i = 0; i < a->bindInfoCount && a->ret < 0; i++) {
-        bind_poison_handle(s, a->device_object, VK_OBJECT_TYPE_IMAGE,
-                           (uint64_t)(uintptr_t)a->pBindInfos[i].image, a->ret);
-    }
+    bind_finish(s, VK_OBJECT_TYPE_IMAGE, a->ret);
 }

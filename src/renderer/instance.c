@@ -228,10 +228,6 @@ static void destroy_leftover_devices(struct stream *stream, struct instance *ins
 void instance_destroy(struct stream *stream, struct instance *instance) {
     struct renderer_context *context = stream->context;
     destroy_leftover_devices(stream, instance);
-
-    /* The record may be gone as soon as it is taken. */
-    VkInstance handle = (VkInstance)(uintptr_t)vn_object_handle(&instance->object);
-    PFN_vkDestroyInstance destroy = instance->table.DestroyInstance;
     if (!object_take(&context->objects, &instance->object)) {
         return; /* another stream destroys it */
     }
@@ -239,8 +235,9 @@ void instance_destroy(struct stream *stream, struct instance *instance) {
     if (atomic_compare_exchange_strong(&context->instance, &current, NULL)) {
         stream->base.instance = NULL;
     }
+    VkInstance handle = (VkInstance)(uintptr_t)vn_object_handle(&instance->object);
     if (handle) {
-        destroy(handle, NULL);
+        instance->table.DestroyInstance(handle, NULL);
     }
 }
 

@@ -71,10 +71,8 @@ static VkResult import_pointer(struct device *device, const VkMemoryAllocateInfo
     if (wants_captured_address(guest_info)) {
         return VK_ERROR_INVALID_OPAQUE_CAPTURE_ADDRESS;
     }
-    if (size != guest_info->allocationSize) {
-        /* A dedicated allocation must have the exact size, an import a rounded one. */
-        chain_remove(guest_info, VK_STRUCTURE_TYPE_MEMORY_DEDICATED_ALLOCATE_INFO);
-    }
+    /* Vulkan has no import of host pointers for one image or buffer only. */
+    chain_remove(guest_info, VK_STRUCTURE_TYPE_MEMORY_DEDICATED_ALLOCATE_INFO);
     VkImportMemoryHostPointerInfoEXT import = {
         .sType = VK_STRUCTURE_TYPE_IMPORT_MEMORY_HOST_POINTER_INFO_EXT,
         .pNext = guest_info->pNext,

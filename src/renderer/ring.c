@@ -11,8 +11,8 @@
 /* Waiting for the next command, in three steps. The guest notifies only a ring that shows IDLE,
  * and may throttle its notifications to one per idle timeout: until that has passed since the
  * last command or wake-up, the ring must look for itself. */
-#define SPIN_NS 20000u        /* with the processor's pause hint: the answer to a round trip */
-#define YIELD_NS 100000u      /* giving the processor away in between */
+#define SPIN_NS 1000u        /* with the processor's pause hint: the answer to a round trip */
+#define YIELD_NS 20000u      /* giving the processor away in between */
 #define NAP_NS 50000          /* then naps, until the idle timeout */
 #define IDLE_TIMEOUT_MIN_NS 1000000u
 #define IDLE_TIMEOUT_MAX_NS 100000000u
@@ -58,10 +58,10 @@ static bool ring_consume(struct ring *ring, uint32_t tail) {
     if (!stream_execute(&ring->stream, ring->private_bytes, size, ring_progress)) {
         return false;
     }
-    /* The context stream raises `awaited`, then reads our position; we have written the position
-     * and now read `awaited`. One of us sees the other only if both are fenced. */
-    atomic_thread_fence(memory_order_seq_cst);
-    if (atomic_load_explicit(&ring->awaited, memory_order_relaxed)) {
+    /* The context stream raises `awaited`, then reads our position; we store the position, then
+     * read `awaited`. One of us sees the other only if all four are sequentially consistent. */
+    atomic_store(&ring->position, tail);
+    if (atomic_load(&ring->awaited)) {
         executor_poke(&ring->context->executor);
     }
     return true;

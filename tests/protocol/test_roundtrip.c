@@ -152,8 +152,8 @@ static void check_request(struct test *t, const void *arguments) {
     }
     cs_encoder_reset(&t->again, (size_t)16 << 20);
     t->codec->encode(&t->again, 1, decoded);
-    if (cs_encoder_size(&t->again) != size + REQUEST_HEADER
-        || memcmp(t->again.bytes + REQUEST_HEADER, bytes, size) != 0) {
+    if (cs_encoder_size(&t->again) != size + REQUEST_HEADER ||
+        memcmp(t->again.bytes + REQUEST_HEADER, bytes, size) != 0) {
         fail(t, "the request reads as something else");
     }
     memset(decoded, 0, t->codec->size);
@@ -218,9 +218,9 @@ int main(void) {
         check_command(t);
     }
     printf("%zu commands: %llu requests and %llu replies read back, %llu shortened refused, "
-           "%llu changed survived\n", vn_command_codec_count, (unsigned long long)t->requests,
-           (unsigned long long)t->replies, (unsigned long long)t->shortened,
-           (unsigned long long)t->changed);
+           "%llu changed survived\n",
+           vn_command_codec_count, (unsigned long long)t->requests, (unsigned long long)t->replies,
+           (unsigned long long)t->shortened, (unsigned long long)t->changed);
     cs_encoder_finish(&t->again);
     cs_arena_finish(&t->fill_arena);
     fixture_finish(&t->fixture);

@@ -12,8 +12,8 @@ from gen.model import IN, OUT, PARTIAL
 
 
 def _encode(model, writer, command):
-    writer.open_function(f'void vn_client_encode_{command.name}(struct cs_encoder *e, uint32_t flags, '
-                f'const struct vn_{command.name} *a)')
+    writer.open_function(f'void vn_client_encode_{command.name}(struct cs_encoder *e, '
+                         f'uint32_t flags, const struct vn_{command.name} *a)')
     writer.put(f'cs_write_u32(e, {command.id});')
     writer.put('cs_write_u32(e, flags);')
     Encoder(model, writer, 'vn_client_encode_').body(request_items(command), 'a->', command=command)
@@ -55,7 +55,8 @@ def emit(model):
             ' * temporaries of the decoder; lengths that the request gave are taken from `a`. */\n'
             + prototypes + '\n\n' + structs.prototypes())
     return {
-        'venus_client.h': header('VENUS_CLIENT_H', ['"protocol/cs.h"', '"venus_commands.h"'], head),
+        'venus_client.h': header('VENUS_CLIENT_H',
+                                 ['"protocol/cs.h"', '"venus_commands.h"'], head),
         'venus_client.c': source(['"venus_client.h"', '"protocol/chain.h"', '"venus_flat.h"'],
                                  text + writer.text()),
     }

@@ -6,7 +6,7 @@ from gen.emit_c import Writer, header, source
 from gen.emit_decode import Decoder, offered
 from gen.emit_encode import PUTS, Encoder
 from gen.layout import reply_items, request_items, result_wire
-from gen.model import IN, OUT, Array, Fixed, Handle, Pointer
+from gen.model import IN, Array, Fixed, Handle, Pointer
 
 
 def _declaration(item):
@@ -111,7 +111,8 @@ def emit(model):
         ' * decoder has not failed. vn_encode_…_reply: writes a reply, command id first. */\n'
         + prototypes + '\n\n/* Written by hand in checks.c. */\n' + checks + '\n')
     return {
-        'venus_commands.h': header('VENUS_COMMANDS_H', ['"protocol/cs.h"', '"venus_mesa.h"'], head),
+        'venus_commands.h': header('VENUS_COMMANDS_H', ['"protocol/cs.h"', '"venus_mesa.h"'],
+                                   head),
         'venus_commands.c': source(['"venus_commands.h"', '"protocol/stream.h"',
                                     '"venus_flat.h"', '"venus_structs.h"'],
                                    writer.text() + _names(model)),

@@ -96,11 +96,13 @@ class Decoder:
         self.writer.put(f'uint64_t id_{name} = cs_load_u64(d);')
         find = f'(d, id_{name}, {node.object_type}, "{self.label(name)}")'
         if self.command:
-            afterwards.append(f'{target}_object = cs_lookup_object{find};')
+            verb = 'lookup' if node.optional else 'need'
+            afterwards.append(f'{target}_object = cs_{verb}_object{find};')
             afterwards.append(f'{target} = ' + from_id(
                 node, f'cs_object_handle({target}_object)') + ';')
         else:
-            afterwards.append(f'{target} = {from_id(node, "cs_lookup_handle" + find)};')
+            function = 'cs_lookup_handle' if node.optional else 'cs_need_handle'
+            afterwards.append(f'{target} = {from_id(node, function + find)};')
 
     def _load_fixed(self, node, target, name, afterwards):
         writer = self.writer
@@ -234,6 +236,7 @@ class Decoder:
 
     def _handle_array(self, item, target, label, form, count, optional):
         writer, element = self.writer, item.node.element
+        nullable = _bool(element.optional)
         if self.command and form in (PARTIAL, OUT):
             writer.put(f'{target}_ids = cs_read_scalars(d, {count}, {optional}, 8, {label});')
             if form == PARTIAL:
@@ -242,11 +245,11 @@ class Decoder:
         elif self.raw:
             writer.put(f'{target} = cs_read_scalars(d, {count}, {optional}, 8, {label});')
         elif self.command:
-            writer.put(f'{target}_objects = cs_read_objects(d, {count}, {optional}, '
+            writer.put(f'{target}_objects = cs_read_objects(d, {count}, {optional}, {nullable}, '
                        f'{element.object_type}, {label});')
             writer.put(f'{target} = cs_object_handles(d, {target}_objects, {count}, {label});')
         else:
-            writer.put(f'{target} = cs_read_handles(d, {count}, {optional}, '
+            writer.put(f'{target} = cs_read_handles(d, {count}, {optional}, {nullable}, '
                        f'{element.object_type}, {label});')
 
     def _record_array(self, element, target, label, form, count, optional):

@@ -82,18 +82,16 @@ class DispatchEmitter:
     # ---- parts ---------------------------------------------------------------------------
 
     def _first_handle(self, command):
-        """The first handle must not be NULL: it says whose function is called."""
+        """The first handle says whose function is called. It may be NULL only for the
+        destruction of nothing (decoding has refused it elsewhere)."""
         first = command.items[0]
-        if not isinstance(first.node, Handle):
+        if not isinstance(first.node, Handle) or not first.node.optional:
             return
         writer = self.writer
         writer.open(f'if (!a.{first.name}_object)')
-        if command.name in ('vkDestroyInstance', 'vkDestroyDevice'):
-            writer.open('if (reply)')
-            self._write_reply(command)
-            writer.close()
-        else:
-            writer.put(f'cs_fail(d, "{first.name}", "the handle must not be NULL");')
+        writer.open('if (reply)')
+        self._write_reply(command)
+        writer.close()
         writer.put('return;')
         writer.close()
 
@@ -292,8 +290,12 @@ def emit(model):
     served = [c for c in model.commands if kind(model, c) != 'refuse']
     table = (f'static const dispatch_function functions[{model.rules.commands[-1].id + 1}] = {{\n'
              + ''.join(f'    [{c.id}] = dispatch_{c.name},\n' for c in served) + '};\n\n')
-    handlers = '\n'.join(f'void vn_handle_{c.name}(struct vn_stream *s, struct vn_{c.name} *a);'
-                         for c in served if kind(model, c) == 'custom')
+    custom = [c.name for c in served if kind(model, c) == 'custom']
+    handlers = '\n'.join(f'void vn_handle_{name}(struct vn_stream *s, struct vn_{name} *a);'
+                         for name in custom)
+    handlers += ('\n\n/* X(command) for each of them: for tests that need them all. */\n'
+                 '#define VN_FOR_EACH_HANDLER(X) \\\n'
+                 + ' \\\n'.join(f'    X({name})' for name in custom))
     head = (
         '/* Handlers that the renderer implements: they carry out the command and fill outputs\n'
         ' * and a->ret, or fail the decoder. They are not called if a poisoned object was named,\n'

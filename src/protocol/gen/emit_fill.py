@@ -1,11 +1,12 @@
 """venus_fill.h and .c: arguments with pseudo-random values for every command, and a table of
 all codec functions. For tests and fuzzers that go through all commands."""
 
+import re
+
 from gen.emit_c import Writer, header, length, source
 from gen.emit_decode import offered
 from gen.layout import result_wire
-from gen.model import (ELEMENT_SIZE, IN, OUT, Array, Blob, Fixed, Handle, Null, Pointer, Record,
-                       Scalar, String)
+from gen.model import OUT, Array, Fixed, Handle, Null, Pointer, Record, Scalar, String
 
 # Values that checks.c would refuse or rewrite otherwise.
 SPECIAL = {
@@ -22,6 +23,20 @@ class Filler:
     def __init__(self, model):
         self.model = model
         self.writer = Writer()
+        self.outer_lengths = self._find_outer_lengths()
+
+    def _find_outer_lengths(self):
+        """Members that are lengths of arrays outside of their struct: "struct.member"."""
+        result = set()
+        for command in self.model.commands:
+            for item in command.items:
+                inner = self.model.rules.inner_length.get(f'{command.name}.{item.name}', '')
+                for text in item.member.length + [inner]:
+                    match = re.fullmatch(r'(\w+)(?:->|\[i\]\.)(\w+)', text)
+                    if match:
+                        record = command.item(match.group(1)).node.element
+                        result.add(f'{record.c_type}.{match.group(2)}')
+        return result
 
     # ---- structs -------------------------------------------------------------------------
 
@@ -122,11 +137,11 @@ class Filler:
         node, target = item.node, self.owner + item.name
         writer = self.writer
         if isinstance(node, Scalar):
-            writer.put(f'{target} = {self._scalar(node, item.is_length)};')
+            is_length = item.is_length or f'{self.name}.{item.name}' in self.outer_lengths
+            writer.put(f'{target} = {self._scalar(node, is_length)};')
         elif isinstance(node, Handle):
             first = command and command.items[0] is item
-            needed = 'true' if first or self.complete else 'false'
-            writer.put(f'{target} = {self._handle(node, needed)};')
+            writer.put(f'{target} = {self._handle(node, first)};')
         elif isinstance(node, Record):
             self._record(item, f'&{target}')
         elif isinstance(node, Fixed):
@@ -150,8 +165,8 @@ class Filler:
         mask = ' & 0x7fffffff' if node.wire == 'i32' else ''
         return f'({node.c_type})(f->random(f){mask})'
 
-    @staticmethod
-    def _handle(node, needed):
+    def _handle(self, node, needed=False):
+        needed = 'true' if needed or self.complete or not node.optional else 'false'
         return f'({node.c_type})(uintptr_t)f->handle(f, {node.object_type}, {needed})'
 
     def _record(self, item, pointer):
@@ -168,7 +183,7 @@ class Filler:
         if isinstance(node.element, Scalar):
             writer.put(f'{target}[i] = {self._scalar(node.element)};')
         elif isinstance(node.element, Handle):
-            writer.put(f'{target}[i] = {self._handle(node.element, "false")};')
+            writer.put(f'{target}[i] = {self._handle(node.element)};')
         else:
             writer.put(f'vn_fill_{node.element.c_type}(f, &{target}[i]);')
         writer.close()
@@ -222,7 +237,7 @@ class Filler:
         if isinstance(element, Scalar):
             writer.put(f'p[i] = {self._scalar(element)};')
         elif isinstance(element, Handle):
-            writer.put(f'p[i] = {self._handle(element, "true" if self.complete else "false")};')
+            writer.put(f'p[i] = {self._handle(element)};')
         elif isinstance(element, String):
             writer.put('p[i] = fill_string(f);')
         elif isinstance(element, Array):

@@ -224,7 +224,8 @@ def emit(model):
             + '\n'.join(checks) + '\n')
     return {
         'venus_flat.h': flat_header(model),
-        'venus_structs.h': header('VENUS_STRUCTS_H', ['"protocol/cs.h"', '"venus_mesa.h"'], head),
-        'venus_structs.c': source(['"venus_structs.h"', '"protocol/chain.h"', '"venus_flat.h"'],
-                                  text),
+        'venus_structs.h': header('VENUS_STRUCTS_H', ['"protocol/cs.h"', '"venus_mesa.h"'],
+                                  head),
+        'venus_structs.c': source(['"venus_structs.h"', '"protocol/chain.h"',
+                                   '"venus_flat.h"'], text),
     }

@@ -17,7 +17,7 @@ requests: only what the receiver needs to prepare them) and OUT (full, in replie
 """
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 IN, PARTIAL, OUT = 'in', 'partial', 'out'
 
@@ -48,6 +48,7 @@ class Scalar:
 class Handle:
     c_type: str
     object_type: str          # VkObjectType constant
+    optional: bool = True     # may be VK_NULL_HANDLE
 
 
 @dataclass(frozen=True)
@@ -284,6 +285,8 @@ class Model:
         base = self._base(member)
         optional = (member.optional or member.noautovalidity
                     or f'{owner}.{member.name}' in self.rules.nullable)
+        if isinstance(base, Handle):
+            base = replace(base, optional=self._handle_optional(owner, member, optional))
         if member.dims:
             if len(member.dims) != 1:
                 raise ModelError(f'{owner}.{member.name}: arrays of arrays are not on the wire')
@@ -309,6 +312,12 @@ class Model:
         if member.type == 'void':
             return Blob(lengths[0], optional)
         return Array(lengths[0], base, optional)
+
+    def _handle_optional(self, owner, member, optional):
+        if member.pointers == 0:
+            return optional
+        return (member.element_optional or member.noautovalidity
+                or f'{owner}.{member.name}[]' in self.rules.nullable)
 
     @staticmethod
     def _unserializable(member):

@@ -18,6 +18,7 @@ class Member:
     dims: list                # fixed dimensions: numbers or constant names
     length: list              # len or altlen, split at ','
     optional: bool            # first component of optional=
+    element_optional: bool    # second component
     noautovalidity: bool
     selector: str             # name of the member that selects a union's member
     selection: list           # values of the selector that choose this member of a union
@@ -110,6 +111,7 @@ def _parse_member(element):
     name = element.find('name').text
     before, _, after = text.rpartition(name)
     length = element.get('altlen') or element.get('len') or ''
+    optional = (element.get('optional') or 'false').split(',')
     return Member(
         name=name,
         type=element.find('type').text,
@@ -117,7 +119,8 @@ def _parse_member(element):
         pointers=text.count('*'),
         dims=re.findall(r'\[\s*(\w+)\s*\]', after),
         length=[part.strip() for part in length.split(',')] if length else [],
-        optional=(element.get('optional') or 'false').split(',')[0] == 'true',
+        optional=optional[0] == 'true',
+        element_optional=optional[1:2] == ['true'],
         noautovalidity=element.get('noautovalidity') == 'true',
         selector=element.get('selector'),
         selection=[s for s in (element.get('selection') or '').split(',') if s],
