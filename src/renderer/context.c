@@ -8,6 +8,7 @@
 #include "platform/platform.h"
 #include "renderer/device.h"
 #include "renderer/instance.h"
+#include "renderer/monitor.h"
 #include "renderer/queue.h"
 #include "renderer/renderer.h"
 #include "renderer/ring.h"
@@ -49,6 +50,7 @@ void context_lose(struct renderer_context *context, const char *format, ...) {
         return;
     }
     log_error("%s: context lost: %s", context->name, reason);
+    monitor_remove_owner(context); /* a dead context must look dead */
     kill_rings(context);
     executor_poke(&context->executor);
     wake_queues(context);
@@ -86,12 +88,14 @@ const char *context_add_ring(struct renderer_context *context, uint64_t id,
     context->ring_count++;
     pthread_mutex_unlock(&context->ring_mutex);
 
-    if (context_is_lost(context)) {
-        ring_set_fatal(ring); /* it was lost before the ring stood in the list */
-    }
     if (settings->monitor_period_ns &&
-        monitor_watch(&context->monitor, context, settings->monitor_period_ns)) {
-        return "no thread for the ALIVE timer";
+        monitor_add(ring->status, context, settings->monitor_period_ns)) {
+        return "no memory or thread for the ALIVE timer";
+    }
+    if (context_is_lost(context)) {
+        /* It was lost before the ring could be found. */
+        monitor_remove(ring->status);
+        ring_set_fatal(ring);
     }
     return NULL;
 }
@@ -105,6 +109,7 @@ void context_remove_ring(struct renderer_context *context, struct ring *ring) {
     *link = ring->next;
     context->ring_count--;
     pthread_mutex_unlock(&context->ring_mutex);
+    monitor_remove(ring->status);
     ring_destroy(ring);
 }
 
@@ -162,7 +167,6 @@ static void context_destroy(struct context *base) {
     struct renderer_context *context = from(base);
     /* Silently lost: whatever waits in a ring or for a queue gives up. */
     atomic_store(&context->lost, true);
-    monitor_finish(&context->monitor);
     pthread_mutex_lock(&context->ring_mutex);
     for (struct ring *ring = context->rings; ring; ring = ring->next) {
         ring_request_stop(ring);
@@ -240,10 +244,6 @@ int renderer_context_create(const char *name, const struct context_limits *limit
     if (error) {
         goto error_timelines;
     }
-    error = monitor_init(&context->monitor);
-    if (error) {
-        goto error_monitor;
-    }
     error = executor_start(&context->executor, context);
     if (error) {
         goto error_executor;
@@ -252,8 +252,6 @@ int renderer_context_create(const char *name, const struct context_limits *limit
     return 0;
 
 error_executor:
-    monitor_finish(&context->monitor);
-error_monitor:
     timelines_finish(&context->timelines);
 error_timelines:
     resource_table_finish(&context->resources);

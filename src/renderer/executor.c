@@ -173,7 +173,7 @@ int executor_start(struct executor *executor, struct renderer_context *context) 
     executor->first = NULL;
     executor->last = &executor->first;
     executor->queued_bytes = 0;
-    executor->stop = false;
+    executor->stop = executor->overflowed = executor->waiting = false;
     pthread_mutex_init(&executor->mutex, NULL);
     platform_cond_init(&executor->cond);
     stream_init(&executor->stream, context, NULL);
@@ -209,6 +209,16 @@ void executor_finish(struct executor *executor) {
     pthread_mutex_destroy(&executor->mutex);
 }
 
+/* What is submitted while the thread waits for a ring may be the notification of another ring, on
+ * whose work the first one depends. It is out of reach behind the wait; waking all is harmless. */
+static void wake_rings(struct renderer_context *context) {
+    pthread_mutex_lock(&context->ring_mutex);
+    for (struct ring *ring = context->rings; ring; ring = ring->next) {
+        ring_notify(ring);
+    }
+    pthread_mutex_unlock(&context->ring_mutex);
+}
+
 /* Takes the item. */
 static int push(struct executor *executor, struct executor_item *item) {
     const uint64_t bytes = item->kind == ITEM_SUBMIT ? item->size : 0;
@@ -224,8 +234,12 @@ static int push(struct executor *executor, struct executor_item *item) {
     } else {
         executor->overflowed = true;
     }
+    const bool waiting = executor->waiting;
     pthread_cond_broadcast(&executor->cond);
     pthread_mutex_unlock(&executor->mutex);
+    if (waiting) {
+        wake_rings(executor->stream.context);
+    }
     if (!fits) {
         item_free(item);
         return -ENOSPC;
@@ -301,7 +315,11 @@ void executor_wait_ring(struct executor *executor, struct ring *ring, uint32_t s
     if (ring_reached(ring, seqno)) {
         return;
     }
-    ring_notify(ring);
+    pthread_mutex_lock(&executor->mutex);
+    executor->waiting = true;
+    pthread_mutex_unlock(&executor->mutex);
+    wake_rings(ring->context); /* for notifications that are queued already */
+
     pthread_mutex_lock(&executor->mutex);
     /* Sequentially consistent, as is the position's load: see ring_consume. */
     atomic_store(&ring->awaited, true);
@@ -310,5 +328,6 @@ void executor_wait_ring(struct executor *executor, struct ring *ring, uint32_t s
         pthread_cond_wait(&executor->cond, &executor->mutex);
     }
     atomic_store(&ring->awaited, false);
+    executor->waiting = false;
     pthread_mutex_unlock(&executor->mutex);
 }

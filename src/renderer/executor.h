@@ -21,6 +21,7 @@ struct executor {
     uint64_t queued_bytes;
     bool stop;
     bool overflowed; /* a submission passed the limit: the context is to be lost */
+    bool waiting;    /* the thread waits for a ring; guarded by mutex */
 };
 
 /* Starts the thread. 0 or a negative errno. */

@@ -1,7 +1,11 @@
 #include "renderer/monitor.h"
 
+#include <errno.h>
+#include <pthread.h>
+#include <stdbool.h>
+#include <stdlib.h>
+
 #include "platform/platform.h"
-#include "renderer/renderer.h"
 #include "renderer/ring.h"
 
 /* ALIVE is set this many times per period that the guest asked for, so that one late wake-up on
@@ -10,75 +14,118 @@
 /* A guest cannot make the timer run faster than this. */
 #define TICK_MIN_NS UINT64_C(10000000)
 
-int monitor_init(struct monitor *monitor) {
-    pthread_mutex_init(&monitor->mutex, NULL);
-    monitor->started = monitor->stop = false;
-    monitor->period_ns = UINT64_MAX;
-    return platform_cond_init(&monitor->cond);
-}
+struct watched {
+    _Atomic(uint32_t) *status;
+    const void *owner;
+    uint64_t period_ns;
+};
 
-void monitor_finish(struct monitor *monitor) {
-    pthread_mutex_lock(&monitor->mutex);
-    monitor->stop = true;
-    pthread_cond_broadcast(&monitor->cond);
-    bool started = monitor->started;
-    pthread_mutex_unlock(&monitor->mutex);
-    if (started) {
-        pthread_join(monitor->thread, NULL);
-    }
-    pthread_cond_destroy(&monitor->cond);
-    pthread_mutex_destroy(&monitor->mutex);
-}
+static struct {
+    pthread_mutex_t mutex;
+    pthread_cond_t cond; /* the shortest period may have changed */
+    struct watched *words;
+    size_t count, capacity;
+    bool started;
+} timer = {.mutex = PTHREAD_MUTEX_INITIALIZER};
 
-static void report_alive(struct renderer_context *context) {
-    pthread_mutex_lock(&context->ring_mutex);
-    for (struct ring *ring = context->rings; ring; ring = ring->next) {
-        if (ring->settings.monitor_period_ns) {
-            atomic_fetch_or(ring->status, RING_STATUS_ALIVE);
-        }
-    }
-    pthread_mutex_unlock(&context->ring_mutex);
-}
-
-/* With the mutex held: sleeps one tick; a shorter period that arrives meanwhile cuts it short. */
-static void wait_tick(struct monitor *monitor) {
-    uint64_t start = platform_now_ns();
-    while (!monitor->stop) {
-        uint64_t tick = monitor->period_ns / OVERSAMPLING;
-        uint64_t deadline = start + (tick < TICK_MIN_NS ? TICK_MIN_NS : tick);
-        if (!platform_cond_wait_until(&monitor->cond, &monitor->mutex, deadline)) {
-            return;
+static void report_alive(void) {
+    for (size_t i = 0; i < timer.count; i++) {
+        /* Usually it is still set: then the guest's cache line stays the guest's. */
+        if (!(atomic_load_explicit(timer.words[i].status, memory_order_relaxed) &
+              RING_STATUS_ALIVE)) {
+            atomic_fetch_or(timer.words[i].status, RING_STATUS_ALIVE);
         }
     }
 }
 
-static void *monitor_main(void *argument) {
-    struct renderer_context *context = argument;
-    struct monitor *monitor = &context->monitor;
-    pthread_mutex_lock(&monitor->mutex);
-    /* A lost context must look dead. */
-    while (!monitor->stop && !context_is_lost(context)) {
-        pthread_mutex_unlock(&monitor->mutex);
-        report_alive(context);
-        pthread_mutex_lock(&monitor->mutex);
-        wait_tick(monitor);
+/* Nanoseconds between two reports; UINT64_MAX: nothing is watched. */
+static uint64_t shortest_tick(void) {
+    uint64_t shortest = UINT64_MAX;
+    for (size_t i = 0; i < timer.count; i++) {
+        uint64_t tick = timer.words[i].period_ns / OVERSAMPLING;
+        if (tick < shortest) {
+            shortest = tick;
+        }
     }
-    pthread_mutex_unlock(&monitor->mutex);
+    return shortest < TICK_MIN_NS ? TICK_MIN_NS : shortest;
+}
+
+/* Sleeps one tick; a shorter one that arrives meanwhile cuts it short. */
+static void wait_tick(void) {
+    const uint64_t start = platform_now_ns();
+    bool in_time = true;
+    while (in_time) {
+        uint64_t tick = shortest_tick();
+        uint64_t deadline = tick == UINT64_MAX ? UINT64_MAX : start + tick;
+        in_time = platform_cond_wait_until(&timer.cond, &timer.mutex, deadline);
+    }
+}
+
+static void *timer_main(void *argument) {
+    (void)argument;
+    pthread_mutex_lock(&timer.mutex);
+    for (;;) {
+        report_alive();
+        wait_tick();
+    }
     return NULL;
 }
 
-int monitor_watch(struct monitor *monitor, struct renderer_context *context,
-                  uint64_t period_ns) {
-    int error = 0;
-    pthread_mutex_lock(&monitor->mutex);
-    if (period_ns < monitor->period_ns) {
-        monitor->period_ns = period_ns;
+static int start_timer(void) {
+    pthread_t thread;
+    int error = platform_cond_init(&timer.cond);
+    if (!error) {
+        error = platform_thread_start(&thread, "vesper-alive", timer_main, NULL);
     }
-    pthread_cond_broadcast(&monitor->cond);
-    if (!monitor->started) {
-        error = platform_thread_start(&monitor->thread, "vesper-alive", monitor_main, context);
-        monitor->started = !error;
+    if (!error) {
+        pthread_detach(thread); /* lives as long as the process */
+        timer.started = true;
     }
-    pthread_mutex_unlock(&monitor->mutex);
     return error;
+}
+
+static int reserve_word(void) {
+    if (timer.count < timer.capacity) {
+        return 0;
+    }
+    size_t capacity = timer.capacity ? timer.capacity * 2 : 16;
+    struct watched *words = realloc(timer.words, capacity * sizeof(*words));
+    if (!words) {
+        return -ENOMEM;
+    }
+    timer.words = words;
+    timer.capacity = capacity;
+    return 0;
+}
+
+int monitor_add(_Atomic(uint32_t) *status, const void *owner, uint64_t period_ns) {
+    pthread_mutex_lock(&timer.mutex);
+    int error = reserve_word();
+    if (!error && !timer.started) {
+        error = start_timer();
+    }
+    if (!error) {
+        timer.words[timer.count++] = (struct watched){status, owner, period_ns};
+        pthread_cond_signal(&timer.cond);
+    }
+    pthread_mutex_unlock(&timer.mutex);
+    return error;
+}
+
+static void remove_matching(const _Atomic(uint32_t) *status, const void *owner) {
+    pthread_mutex_lock(&timer.mutex);
+    for (size_t i = timer.count; i-- > 0;) {
+        if (timer.words[i].status == status || timer.words[i].owner == owner) {
+            timer.words[i] = timer.words[--timer.count];
+        }
+    }
+    pthread_mutex_unlock(&timer.mutex);
+}
+
+void monitor_remove(const _Atomic(uint32_t) *status) {
+    remove_matching(status, NULL);
+}
+
+void monitor_remove_owner(const void *owner) {
+    remove_matching(NULL, owner);
 }

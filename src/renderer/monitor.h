@@ -1,25 +1,22 @@
-/* The ALIVE timer: tells the guest, from a thread that never waits for a driver, that its rings
- * have not died while they are silent. Started by the first monitored ring. */
+/* The ALIVE timer: tells guests, from a thread that never waits for a driver, that their rings
+ * have not died while they are silent.
+ *
+ * One thread for all rings of the process, so that a hundred idle guests cost as many wake-ups as
+ * one; it touches nothing but their status words. Started by the first monitored ring, asleep
+ * while there is none. Any thread; a caller holds no lock of a context but its ring_mutex. */
 #ifndef VESPER_RENDERER_MONITOR_H
 #define VESPER_RENDERER_MONITOR_H
 
-#include <pthread.h>
-#include <stdbool.h>
+#include <stdatomic.h>
 #include <stdint.h>
 
-struct renderer_context;
+/* Sets ALIVE in `status` several times per `period_ns` (≥ 1) until monitor_remove. `owner` is only
+ * compared. 0 or a negative errno (no memory, no thread). */
+int monitor_add(_Atomic(uint32_t) *status, const void *owner, uint64_t period_ns);
 
-struct monitor {
-    pthread_mutex_t mutex;
-    pthread_cond_t cond;
-    pthread_t thread;
-    bool started, stop;
-    uint64_t period_ns; /* smallest of all rings */
-};
-
-int monitor_init(struct monitor *monitor);
-void monitor_finish(struct monitor *monitor); /* stops and joins */
-/* A ring wants ALIVE at least every `period_ns`; the timer runs several times as often. */
-int monitor_watch(struct monitor *monitor, struct renderer_context *context, uint64_t period_ns);
+/* Once these return the word, or no word of the owner, is touched any more. Unknown ones are
+ * ignored. */
+void monitor_remove(const _Atomic(uint32_t) *status);
+void monitor_remove_owner(const void *owner);
 
 #endif

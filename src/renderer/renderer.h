@@ -4,7 +4,6 @@
 
 #include "renderer/context.h"
 #include "renderer/executor.h"
-#include "renderer/monitor.h"
 #include "renderer/objects.h"
 #include "renderer/resource.h"
 #include "renderer/stream.h"
@@ -25,7 +24,6 @@ struct renderer_context {
     struct resource_table resources;
     struct executor executor;
     struct timelines timelines;
-    struct monitor monitor;
 
     pthread_mutex_t ring_mutex; /* guards the list; taken before nothing else of ours */
     struct ring *rings;

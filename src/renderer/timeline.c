@@ -17,7 +17,9 @@ void timelines_finish(struct timelines *timelines) {
 bool timeline_bind(struct timelines *timelines, uint32_t ring_idx, struct queue *queue) {
     bool bound = false;
     pthread_mutex_lock(&timelines->mutex);
-    if (ring_idx > 0 && ring_idx < CONTEXT_RING_IDX_COUNT && !timelines->queues[ring_idx]) {
+    /* A device that ends on another stream unbinds its queues once: none may come afterwards. */
+    if (ring_idx > 0 && ring_idx < CONTEXT_RING_IDX_COUNT && !timelines->queues[ring_idx] &&
+        !atomic_load(&queue->device->ending)) {
         timelines->queues[ring_idx] = queue;
         bound = true;
     }

@@ -20,7 +20,8 @@ struct timelines {
 int timelines_init(struct timelines *timelines);
 void timelines_finish(struct timelines *timelines);
 
-/* Binds ring_idx 1 … 63 to a queue; false where it is out of range or taken. */
+/* Binds ring_idx 1 … 63 to a queue; false where it is out of range or taken, or where the queue's
+ * device is being destroyed. */
 bool timeline_bind(struct timelines *timelines, uint32_t ring_idx, struct queue *queue);
 /* Forgets every ring_idx of `queue`. Afterwards nobody reaches the queue through a timeline. */
 void timeline_unbind(struct timelines *timelines, struct queue *queue);
