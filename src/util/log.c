@@ -24,6 +24,8 @@ enum log_level log_get_level(void) {
 
 static const char *level_name(enum log_level level) {
     switch (level) {
+    case LOG_SILENT:
+        break;
     case LOG_ERROR:
         return "error";
     case LOG_WARNING:

@@ -9,7 +9,7 @@
 #include <stdatomic.h>
 #include <stdint.h>
 
-enum log_level { LOG_ERROR, LOG_WARNING, LOG_INFO, LOG_DEBUG };
+enum log_level { LOG_SILENT = -1, LOG_ERROR, LOG_WARNING, LOG_INFO, LOG_DEBUG };
 
 enum {
     LOG_BURST = 10,       /* messages of one call site per second */
@@ -23,7 +23,7 @@ struct log_site {
     _Atomic(uint32_t) suppressed;
 };
 
-/* Messages above `level` are dropped. The default is LOG_INFO. */
+/* Messages above `level` are dropped (LOG_SILENT: all). The default is LOG_INFO. */
 void log_set_level(enum log_level level);
 enum log_level log_get_level(void);
 

@@ -15,7 +15,8 @@ SKIP = 77
 MESAS = ("backports", "stable")
 
 # Nothing of the caller's choice of drivers and layers may leak into a test.
-CLEARED = ("VK_", "VN_", "VTEST_", "MESA_", "LP_", "GALLIUM_", "LD_PRELOAD", "DISPLAY", "WAYLAND")
+CLEARED = ("VK_", "VN_", "VTEST_", "MESA_", "LP_", "GALLIUM_", "LD_PRELOAD", "DISPLAY", "WAYLAND",
+           "MALLOC_PERTURB_")
 
 
 class Failure(Exception):
@@ -32,6 +33,7 @@ class Settings:
     def __init__(self, arguments):
         self.programs = os.path.abspath(arguments.programs)
         self.scale = arguments.slow
+        self.sanitized = arguments.sanitized
         foreign = os.environ.get("VESPER_E2E_SERVER")
         if foreign:
             # For comparing with another server: SOCKET stands for the path.
@@ -56,6 +58,20 @@ def manifest(kind, mesa):
     return path
 
 
+def guest_mesas():
+    """The guest drivers that are there."""
+    offered = []
+    for mesa in MESAS:
+        try:
+            manifest("virtio", mesa)
+            offered.append(mesa)
+        except Skip:
+            pass
+    if not offered:
+        raise Skip("no guest driver")
+    return offered
+
+
 def clean_environment(driver_manifest):
     env = {k: v for k, v in os.environ.items() if not k.startswith(CLEARED)}
     env["VK_DRIVER_FILES"] = driver_manifest
@@ -76,6 +92,8 @@ def parser(description):
     made.add_argument("--vesper", required=True, help="the server's program")
     made.add_argument("--programs", required=True, help="folder of the guest programs")
     made.add_argument("--slow", type=float, default=1.0, help="factor on every time limit")
+    made.add_argument("--sanitized", action="store_true",
+                      help="the server's memory is a sanitizer's, too")
     made.add_argument("--guest", choices=MESAS, default="backports", help="Mesa in the guest")
     made.add_argument("--host", choices=MESAS, default="backports", help="Mesa below the server")
     return made

@@ -27,7 +27,8 @@ def first_difference(native, remote):
         if native_name != remote_name:
             return f"native has section '{native_name}' where remote has '{remote_name}'"
         if native_bytes != remote_bytes:
-            return f"section '{native_name}' differs: " + byte_difference(native_bytes, remote_bytes)
+            how = byte_difference(native_bytes, remote_bytes)
+            return f"section '{native_name}' differs: {how}"
     if len(native) != len(remote):
         return f"native has {len(native)} sections, remote {len(remote)}"
     return None

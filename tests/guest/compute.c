@@ -16,8 +16,7 @@ enum { VALUES = 4096, SIDE = 64 };
 static const VkBufferUsageFlags STORAGE =
     VK_BUFFER_USAGE_STORAGE_BUFFER_BIT | VK_BUFFER_USAGE_TRANSFER_DST_BIT;
 
-static struct guest_buffer random_source(const struct guest *g, uint32_t seed)
-{
+static struct guest_buffer random_source(const struct guest *g, uint32_t seed) {
     struct guest_buffer made =
         guest_buffer_create(g, VALUES * sizeof(uint32_t), STORAGE, GUEST_HOST_MEMORY);
     uint32_t *values = made.map;
@@ -33,20 +32,19 @@ struct mix_constants {
 };
 
 static VkPipeline mix_pipeline(const struct guest *g, VkShaderModule shader,
-                               VkPipelineLayout layout, const struct mix_constants *constants)
-{
+                               VkPipelineLayout layout, const struct mix_constants *constants) {
     const VkSpecializationMapEntry entries[] = {
         {0, offsetof(struct mix_constants, local_size), sizeof(uint32_t)},
         {1, offsetof(struct mix_constants, factor), sizeof(uint32_t)},
         {2, offsetof(struct mix_constants, flip), sizeof(VkBool32)},
     };
-    const VkSpecializationInfo info = {GUEST_COUNT(entries), entries, sizeof(*constants), constants};
+    const VkSpecializationInfo info = {GUEST_COUNT(entries), entries, sizeof(*constants),
+                                       constants};
     return guest_compute_pipeline(g, shader, layout, &info);
 }
 
 /* Direct, indirect and based dispatches of one shader specialized in two ways. */
-static void mix(struct guest *g)
-{
+static void mix(struct guest *g) {
     const VkDescriptorType types[] = {VK_DESCRIPTOR_TYPE_STORAGE_BUFFER,
                                       VK_DESCRIPTOR_TYPE_STORAGE_BUFFER};
     VkShaderModule shader = guest_shader(g, GUEST_CODE(mix_comp));
@@ -59,8 +57,8 @@ static void mix(struct guest *g)
     struct guest_buffer source = random_source(g, 42);
     struct guest_buffer first = guest_buffer_create(g, source.size, STORAGE, GUEST_HOST_MEMORY);
     struct guest_buffer second = guest_buffer_create(g, source.size, STORAGE, GUEST_HOST_MEMORY);
-    struct guest_buffer indirect = guest_buffer_create(
-        g, 64, VK_BUFFER_USAGE_INDIRECT_BUFFER_BIT, GUEST_HOST_MEMORY);
+    struct guest_buffer indirect =
+        guest_buffer_create(g, 64, VK_BUFFER_USAGE_INDIRECT_BUFFER_BIT, GUEST_HOST_MEMORY);
     const VkDispatchIndirectCommand groups = {VALUES / 32 / 2, 1, 1};
     memcpy((char *)indirect.map + 16, &groups, sizeof(groups));
 
@@ -116,8 +114,7 @@ struct template_data {
 };
 
 static VkDescriptorUpdateTemplate buffer_template(const struct guest *g,
-                                                  VkDescriptorSetLayout layout)
-{
+                                                  VkDescriptorSetLayout layout) {
     const VkDescriptorUpdateTemplateEntry entries[] = {
         {0, 0, 1, VK_DESCRIPTOR_TYPE_STORAGE_BUFFER, offsetof(struct template_data, source), 0},
         {1, 0, 1, VK_DESCRIPTOR_TYPE_STORAGE_BUFFER, offsetof(struct template_data, target), 0},
@@ -138,8 +135,7 @@ static VkDescriptorUpdateTemplate buffer_template(const struct guest *g,
  * Shared memory and atomics; the sets are written by template, by copy and by plain update, and
  * the uniform buffer is chosen by a dynamic offset.
  */
-static void reduce(struct guest *g)
-{
+static void reduce(struct guest *g) {
     const VkDescriptorType types[] = {VK_DESCRIPTOR_TYPE_STORAGE_BUFFER,
                                       VK_DESCRIPTOR_TYPE_STORAGE_BUFFER,
                                       VK_DESCRIPTOR_TYPE_UNIFORM_BUFFER_DYNAMIC};
@@ -154,8 +150,8 @@ static void reduce(struct guest *g)
     struct guest_buffer results[2];
     uint32_t stride = (uint32_t)g->properties.limits.minUniformBufferOffsetAlignment;
     stride = stride < 16 ? 16 : stride;
-    struct guest_buffer settings = guest_buffer_create(
-        g, 2 * stride, VK_BUFFER_USAGE_UNIFORM_BUFFER_BIT, GUEST_HOST_MEMORY);
+    struct guest_buffer settings =
+        guest_buffer_create(g, 2 * stride, VK_BUFFER_USAGE_UNIFORM_BUFFER_BIT, GUEST_HOST_MEMORY);
     const uint32_t masks[2] = {0xffff, 0xff00ff};
     VkDescriptorPool pool = guest_descriptor_pool(g, 2, 4, 0);
     VkDescriptorSet sets[2];
@@ -190,10 +186,16 @@ static void reduce(struct guest *g)
     };
     const VkCopyDescriptorSet copies[] = {
         {.sType = VK_STRUCTURE_TYPE_COPY_DESCRIPTOR_SET,
-         .srcSet = sets[0], .srcBinding = 0, .dstSet = sets[1], .dstBinding = 0,
+         .srcSet = sets[0],
+         .srcBinding = 0,
+         .dstSet = sets[1],
+         .dstBinding = 0,
          .descriptorCount = 1},
         {.sType = VK_STRUCTURE_TYPE_COPY_DESCRIPTOR_SET,
-         .srcSet = sets[0], .srcBinding = 2, .dstSet = sets[1], .dstBinding = 2,
+         .srcSet = sets[0],
+         .srcBinding = 2,
+         .dstSet = sets[1],
+         .dstBinding = 2,
          .descriptorCount = 1},
     };
     vkUpdateDescriptorSets(g->device, 1, &set_target, GUEST_COUNT(copies), copies);
@@ -235,8 +237,7 @@ static void reduce(struct guest *g)
 }
 
 static VkBufferView texel_view(const struct guest *g, const struct guest_buffer *buffer,
-                               VkFormat format)
-{
+                               VkFormat format) {
     const VkBufferViewCreateInfo info = {
         .sType = VK_STRUCTURE_TYPE_BUFFER_VIEW_CREATE_INFO,
         .buffer = buffer->buffer,
@@ -249,8 +250,7 @@ static VkBufferView texel_view(const struct guest *g, const struct guest_buffer 
 }
 
 static void write_paint_set(const struct guest *g, VkDescriptorSet set,
-                            const VkDescriptorImageInfo *images, const VkBufferView *views)
-{
+                            const VkDescriptorImageInfo *images, const VkBufferView *views) {
     const VkDescriptorType types[] = {
         VK_DESCRIPTOR_TYPE_COMBINED_IMAGE_SAMPLER, VK_DESCRIPTOR_TYPE_STORAGE_IMAGE,
         VK_DESCRIPTOR_TYPE_UNIFORM_TEXEL_BUFFER, VK_DESCRIPTOR_TYPE_STORAGE_TEXEL_BUFFER};
@@ -270,8 +270,7 @@ static void write_paint_set(const struct guest *g, VkDescriptorSet set,
 }
 
 /* A texture enlarged bilinearly into a storage image, tinted from a texel buffer. */
-static void paint(struct guest *g)
-{
+static void paint(struct guest *g) {
     const VkDescriptorType types[] = {
         VK_DESCRIPTOR_TYPE_COMBINED_IMAGE_SAMPLER, VK_DESCRIPTOR_TYPE_STORAGE_IMAGE,
         VK_DESCRIPTOR_TYPE_UNIFORM_TEXEL_BUFFER, VK_DESCRIPTOR_TYPE_STORAGE_TEXEL_BUFFER};
@@ -280,22 +279,25 @@ static void paint(struct guest *g)
     VkPipelineLayout layout = guest_pipeline_layout(g, set_layout, 0);
     VkPipeline pipeline = guest_compute_pipeline(g, shader, layout, NULL);
 
-    struct guest_image source = guest_image_create(
-        g, &(struct guest_image_info){.format = VK_FORMAT_R8G8B8A8_UNORM, .width = 16, .height = 16,
-                                      .usage = VK_IMAGE_USAGE_SAMPLED_BIT |
-                                               VK_IMAGE_USAGE_TRANSFER_DST_BIT});
-    struct guest_image target = guest_image_create(
-        g, &(struct guest_image_info){.format = VK_FORMAT_R8G8B8A8_UNORM, .width = SIDE,
-                                      .height = SIDE,
-                                      .usage = VK_IMAGE_USAGE_STORAGE_BIT |
-                                               VK_IMAGE_USAGE_TRANSFER_SRC_BIT});
+    struct guest_image source =
+        guest_image_create(g, &(struct guest_image_info){.format = VK_FORMAT_R8G8B8A8_UNORM,
+                                                         .width = 16,
+                                                         .height = 16,
+                                                         .usage = VK_IMAGE_USAGE_SAMPLED_BIT |
+                                                                  VK_IMAGE_USAGE_TRANSFER_DST_BIT});
+    struct guest_image target =
+        guest_image_create(g, &(struct guest_image_info){.format = VK_FORMAT_R8G8B8A8_UNORM,
+                                                         .width = SIDE,
+                                                         .height = SIDE,
+                                                         .usage = VK_IMAGE_USAGE_STORAGE_BIT |
+                                                                  VK_IMAGE_USAGE_TRANSFER_SRC_BIT});
     struct guest_buffer texels = guest_staging_create(g, 16 * 16 * 4);
     uint32_t seed = 5;
     for (uint32_t i = 0; i < 16 * 16; i++) {
         ((uint32_t *)texels.map)[i] = guest_random(&seed);
     }
-    struct guest_buffer tint = guest_buffer_create(
-        g, 16, VK_BUFFER_USAGE_UNIFORM_TEXEL_BUFFER_BIT, GUEST_HOST_MEMORY);
+    struct guest_buffer tint =
+        guest_buffer_create(g, 16, VK_BUFFER_USAGE_UNIFORM_TEXEL_BUFFER_BIT, GUEST_HOST_MEMORY);
     const uint32_t tints[4] = {0xffffffff, 0xff80ff40, 0xff00ffff, 0xffff00ff};
     memcpy(tint.map, tints, sizeof(tints));
     struct guest_buffer counters = guest_buffer_create(
@@ -325,8 +327,8 @@ static void paint(struct guest *g)
     const VkBufferImageCopy upload = {.imageSubresource = {VK_IMAGE_ASPECT_COLOR_BIT, 0, 0, 1},
                                       .imageExtent = {16, 16, 1}};
     guest_cmd_layout(cmd, &source, VK_IMAGE_LAYOUT_UNDEFINED, VK_IMAGE_LAYOUT_TRANSFER_DST_OPTIMAL);
-    vkCmdCopyBufferToImage(cmd, texels.buffer, source.image, VK_IMAGE_LAYOUT_TRANSFER_DST_OPTIMAL, 1,
-                           &upload);
+    vkCmdCopyBufferToImage(cmd, texels.buffer, source.image, VK_IMAGE_LAYOUT_TRANSFER_DST_OPTIMAL,
+                           1, &upload);
     guest_cmd_layout(cmd, &source, VK_IMAGE_LAYOUT_TRANSFER_DST_OPTIMAL,
                      VK_IMAGE_LAYOUT_SHADER_READ_ONLY_OPTIMAL);
     guest_cmd_layout(cmd, &target, VK_IMAGE_LAYOUT_UNDEFINED, VK_IMAGE_LAYOUT_GENERAL);
@@ -358,8 +360,7 @@ static void paint(struct guest *g)
     vkDestroyShaderModule(g->device, shader, NULL);
 }
 
-int main(int argc, char **argv)
-{
+int main(int argc, char **argv) {
     struct guest g;
     guest_init(&g, argc, argv, "compute");
     guest_create_device(&g, NULL, 0, NULL);

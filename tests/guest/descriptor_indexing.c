@@ -11,8 +11,7 @@
 
 enum { SLOTS = 64, USED = 48, VALUES = 256 };
 
-static VkDescriptorSetLayout bindless_layout(const struct guest *g)
-{
+static VkDescriptorSetLayout bindless_layout(const struct guest *g) {
     const VkDescriptorSetLayoutBinding bindings[2] = {
         {0, VK_DESCRIPTOR_TYPE_STORAGE_BUFFER, 1, VK_SHADER_STAGE_ALL, NULL},
         {1, VK_DESCRIPTOR_TYPE_STORAGE_BUFFER, SLOTS, VK_SHADER_STAGE_ALL, NULL},
@@ -35,8 +34,8 @@ static VkDescriptorSetLayout bindless_layout(const struct guest *g)
         .bindingCount = 2,
         .pBindings = bindings,
     };
-    VkDescriptorSetLayoutSupport support = {
-        .sType = VK_STRUCTURE_TYPE_DESCRIPTOR_SET_LAYOUT_SUPPORT};
+    VkDescriptorSetLayoutSupport support = {.sType =
+                                                VK_STRUCTURE_TYPE_DESCRIPTOR_SET_LAYOUT_SUPPORT};
     vkGetDescriptorSetLayoutSupport(g->device, &info, &support);
     GUEST_CHECK(support.supported, "the set layout is not supported");
     VkDescriptorSetLayout layout;
@@ -45,8 +44,7 @@ static VkDescriptorSetLayout bindless_layout(const struct guest *g)
 }
 
 static VkDescriptorSet bindless_set(const struct guest *g, VkDescriptorPool pool,
-                                    VkDescriptorSetLayout layout)
-{
+                                    VkDescriptorSetLayout layout) {
     const uint32_t count = USED;
     const VkDescriptorSetVariableDescriptorCountAllocateInfo variable = {
         .sType = VK_STRUCTURE_TYPE_DESCRIPTOR_SET_VARIABLE_DESCRIPTOR_COUNT_ALLOCATE_INFO,
@@ -65,8 +63,7 @@ static VkDescriptorSet bindless_set(const struct guest *g, VkDescriptorPool pool
     return set;
 }
 
-static void point_slot(const struct guest *g, VkDescriptorSet set, uint32_t slot, VkBuffer buffer)
-{
+static void point_slot(const struct guest *g, VkDescriptorSet set, uint32_t slot, VkBuffer buffer) {
     const VkDescriptorBufferInfo target = {buffer, 0, VK_WHOLE_SIZE};
     const VkWriteDescriptorSet write = {
         .sType = VK_STRUCTURE_TYPE_WRITE_DESCRIPTOR_SET,
@@ -80,14 +77,13 @@ static void point_slot(const struct guest *g, VkDescriptorSet set, uint32_t slot
     vkUpdateDescriptorSets(g->device, 1, &write, 0, NULL);
 }
 
-static void gather(struct guest *g)
-{
+static void gather(struct guest *g) {
     VkShaderModule shader = guest_shader(g, GUEST_CODE(gather_comp));
     VkDescriptorSetLayout set_layout = bindless_layout(g);
     VkPipelineLayout layout = guest_pipeline_layout(g, set_layout, 0);
     VkPipeline pipeline = guest_compute_pipeline(g, shader, layout, NULL);
-    VkDescriptorPool pool = guest_descriptor_pool(
-        g, 1, SLOTS + 1, VK_DESCRIPTOR_POOL_CREATE_UPDATE_AFTER_BIND_BIT);
+    VkDescriptorPool pool =
+        guest_descriptor_pool(g, 1, SLOTS + 1, VK_DESCRIPTOR_POOL_CREATE_UPDATE_AFTER_BIND_BIT);
     VkDescriptorSet set = bindless_set(g, pool, set_layout);
     struct guest_buffer target = guest_buffer_create(
         g, VALUES * sizeof(uint32_t), VK_BUFFER_USAGE_STORAGE_BUFFER_BIT, GUEST_HOST_MEMORY);
@@ -99,8 +95,8 @@ static void gather(struct guest *g)
     vkCmdBindDescriptorSets(cmd, VK_PIPELINE_BIND_POINT_COMPUTE, layout, 0, 1, &set, 0, NULL);
     /* After the set was bound: every third slot, the only ones that the shader touches. */
     for (uint32_t i = 0; i < USED; i += 3) {
-        sources[i] = guest_buffer_create(g, 64, VK_BUFFER_USAGE_STORAGE_BUFFER_BIT,
-                                         GUEST_HOST_MEMORY);
+        sources[i] =
+            guest_buffer_create(g, 64, VK_BUFFER_USAGE_STORAGE_BUFFER_BIT, GUEST_HOST_MEMORY);
         for (uint32_t j = 0; j < 16; j++) {
             ((uint32_t *)sources[i].map)[j] = i * 1000 + j;
         }
@@ -126,8 +122,7 @@ static void gather(struct guest *g)
     vkDestroyShaderModule(g->device, shader, NULL);
 }
 
-int main(int argc, char **argv)
-{
+int main(int argc, char **argv) {
     struct guest g;
     guest_init(&g, argc, argv, "descriptor_indexing");
     if (g.api_version < VK_API_VERSION_1_2) {

@@ -25,10 +25,11 @@ struct canvas {
 };
 
 static struct canvas canvas_create(const struct guest *g, const struct shapes *shapes,
-                                   VkSampleCountFlagBits samples)
-{
+                                   VkSampleCountFlagBits samples) {
     struct canvas made = {0};
-    struct guest_image_info info = {.format = COLOR, .width = SIDE, .height = SIDE,
+    struct guest_image_info info = {.format = COLOR,
+                                    .width = SIDE,
+                                    .height = SIDE,
                                     .samples = samples,
                                     .usage = VK_IMAGE_USAGE_COLOR_ATTACHMENT_BIT |
                                              VK_IMAGE_USAGE_TRANSFER_SRC_BIT};
@@ -41,24 +42,22 @@ static struct canvas canvas_create(const struct guest *g, const struct shapes *s
     info.format = DEPTH;
     info.usage = VK_IMAGE_USAGE_DEPTH_STENCIL_ATTACHMENT_BIT | VK_IMAGE_USAGE_TRANSFER_SRC_BIT;
     made.depth = guest_image_create(g, &info);
-    made.pipeline = guest_graphics_pipeline(
-        g, &(struct guest_graphics_info){
-               .vertex = shapes->vertex,
-               .fragment = shapes->fragment,
-               .layout = shapes->layout,
-               .color_format = COLOR,
-               .depth_format = DEPTH,
-               .color_count = 1,
-               .samples = samples,
-               .topology = VK_PRIMITIVE_TOPOLOGY_TRIANGLE_LIST,
-               .depth = true,
-               .input = &shapes->input,
-           });
+    made.pipeline = guest_graphics_pipeline(g, &(struct guest_graphics_info){
+                                                   .vertex = shapes->vertex,
+                                                   .fragment = shapes->fragment,
+                                                   .layout = shapes->layout,
+                                                   .color_format = COLOR,
+                                                   .depth_format = DEPTH,
+                                                   .color_count = 1,
+                                                   .samples = samples,
+                                                   .topology = VK_PRIMITIVE_TOPOLOGY_TRIANGLE_LIST,
+                                                   .depth = true,
+                                                   .input = &shapes->input,
+                                               });
     return made;
 }
 
-static void canvas_destroy(const struct guest *g, struct canvas *canvas)
-{
+static void canvas_destroy(const struct guest *g, struct canvas *canvas) {
     vkDestroyPipeline(g->device, canvas->pipeline, NULL);
     guest_image_destroy(g, &canvas->depth);
     if (canvas->resolved.image) {
@@ -69,8 +68,7 @@ static void canvas_destroy(const struct guest *g, struct canvas *canvas)
 
 /* vkCmdPipelineBarrier2 with one image barrier over everything. */
 static void barrier2(VkCommandBuffer cmd, const struct guest_image *image, VkImageLayout from,
-                     VkImageLayout to)
-{
+                     VkImageLayout to) {
     const VkImageMemoryBarrier2 barrier = {
         .sType = VK_STRUCTURE_TYPE_IMAGE_MEMORY_BARRIER_2,
         .srcStageMask = VK_PIPELINE_STAGE_2_ALL_COMMANDS_BIT,
@@ -92,8 +90,7 @@ static void barrier2(VkCommandBuffer cmd, const struct guest_image *image, VkIma
     vkCmdPipelineBarrier2(cmd, &info);
 }
 
-static void make_ready(const struct canvas *canvas, VkCommandBuffer cmd)
-{
+static void make_ready(const struct canvas *canvas, VkCommandBuffer cmd) {
     const VkImageLayout color = VK_IMAGE_LAYOUT_COLOR_ATTACHMENT_OPTIMAL;
     barrier2(cmd, &canvas->color, VK_IMAGE_LAYOUT_UNDEFINED, color);
     barrier2(cmd, &canvas->depth, VK_IMAGE_LAYOUT_UNDEFINED,
@@ -103,8 +100,7 @@ static void make_ready(const struct canvas *canvas, VkCommandBuffer cmd)
     }
 }
 
-static void make_readable(const struct canvas *canvas, VkCommandBuffer cmd)
-{
+static void make_readable(const struct canvas *canvas, VkCommandBuffer cmd) {
     const struct guest_image *seen = canvas->resolved.image ? &canvas->resolved : &canvas->color;
     barrier2(cmd, seen, VK_IMAGE_LAYOUT_COLOR_ATTACHMENT_OPTIMAL,
              VK_IMAGE_LAYOUT_TRANSFER_SRC_OPTIMAL);
@@ -113,8 +109,7 @@ static void make_readable(const struct canvas *canvas, VkCommandBuffer cmd)
 }
 
 static void begin_rendering(const struct canvas *canvas, VkCommandBuffer cmd,
-                            VkRenderingFlags flags)
-{
+                            VkRenderingFlags flags) {
     const VkRenderingAttachmentInfo color = {
         .sType = VK_STRUCTURE_TYPE_RENDERING_ATTACHMENT_INFO,
         .imageView = canvas->color.view,
@@ -146,8 +141,8 @@ static void begin_rendering(const struct canvas *canvas, VkCommandBuffer cmd,
     vkCmdBeginRendering(cmd, &info);
 }
 
-static void set_state(const struct shapes *shapes, const struct canvas *canvas, VkCommandBuffer cmd)
-{
+static void set_state(const struct shapes *shapes, const struct canvas *canvas,
+                      VkCommandBuffer cmd) {
     const VkViewport viewport = {0, SIDE, SIDE, -SIDE, 0, 1};
     const VkRect2D scissor = {{8, 8}, {SIDE - 16, SIDE - 16}};
     shapes_bind(shapes, cmd);
@@ -157,8 +152,7 @@ static void set_state(const struct shapes *shapes, const struct canvas *canvas, 
 }
 
 /* Outside of the render area nothing is defined: it is cleared before, or read as garbage. */
-static void clear_all(const struct canvas *canvas, VkCommandBuffer cmd)
-{
+static void clear_all(const struct canvas *canvas, VkCommandBuffer cmd) {
     const VkRenderingAttachmentInfo color = {
         .sType = VK_STRUCTURE_TYPE_RENDERING_ATTACHMENT_INFO,
         .imageView = canvas->resolved.image ? canvas->resolved.view : canvas->color.view,
@@ -187,8 +181,7 @@ static void clear_all(const struct canvas *canvas, VkCommandBuffer cmd)
 }
 
 static void *plain(struct guest *g, const struct shapes *shapes, VkSampleCountFlagBits samples,
-                   const char *name)
-{
+                   const char *name) {
     struct canvas canvas = canvas_create(g, shapes, samples);
     VkCommandBuffer cmd = guest_cmd_begin(g);
     make_ready(&canvas, cmd);
@@ -212,8 +205,7 @@ static void *plain(struct guest *g, const struct shapes *shapes, VkSampleCountFl
 }
 
 static VkCommandBuffer record_star(const struct guest *g, const struct shapes *shapes,
-                                   const struct canvas *canvas, const struct shape_push *push)
-{
+                                   const struct canvas *canvas, const struct shape_push *push) {
     const VkCommandBufferAllocateInfo allocate = {
         .sType = VK_STRUCTURE_TYPE_COMMAND_BUFFER_ALLOCATE_INFO,
         .commandPool = g->pool,
@@ -246,8 +238,7 @@ static VkCommandBuffer record_star(const struct guest *g, const struct shapes *s
     return cmd;
 }
 
-static void *by_secondaries(struct guest *g, const struct shapes *shapes)
-{
+static void *by_secondaries(struct guest *g, const struct shapes *shapes) {
     struct canvas canvas = canvas_create(g, shapes, VK_SAMPLE_COUNT_1_BIT);
     VkCommandBuffer stars[GUEST_COUNT(STARS)];
     for (uint32_t i = 0; i < GUEST_COUNT(STARS); i++) {
@@ -269,8 +260,7 @@ static void *by_secondaries(struct guest *g, const struct shapes *shapes)
 }
 
 /* One rendering over two command buffers of one submission, through vkQueueSubmit2. */
-static void *suspended(struct guest *g, const struct shapes *shapes)
-{
+static void *suspended(struct guest *g, const struct shapes *shapes) {
     struct canvas canvas = canvas_create(g, shapes, VK_SAMPLE_COUNT_1_BIT);
     VkCommandBuffer cmds[2] = {guest_cmd_begin(g), guest_cmd_begin(g)};
     make_ready(&canvas, cmds[0]);
@@ -305,8 +295,7 @@ static void *suspended(struct guest *g, const struct shapes *shapes)
     return pixels;
 }
 
-int main(int argc, char **argv)
-{
+int main(int argc, char **argv) {
     struct guest g;
     struct shapes shapes;
     guest_init(&g, argc, argv, "dynamic_rendering");
@@ -324,8 +313,10 @@ int main(int argc, char **argv)
     free(plain(&g, &shapes, VK_SAMPLE_COUNT_4_BIT, "resolved"));
     void *secondary = by_secondaries(&g, &shapes);
     void *resumed = suspended(&g, &shapes);
-    GUEST_CHECK(memcmp(direct, secondary, SIDE * SIDE * 4) == 0, "secondary buffers drew otherwise");
-    GUEST_CHECK(memcmp(direct, resumed, SIDE * SIDE * 4) == 0, "suspended rendering drew otherwise");
+    GUEST_CHECK(memcmp(direct, secondary, SIDE * SIDE * 4) == 0,
+                "secondary buffers drew otherwise");
+    GUEST_CHECK(memcmp(direct, resumed, SIDE * SIDE * 4) == 0,
+                "suspended rendering drew otherwise");
     free(direct);
     free(secondary);
     free(resumed);

@@ -6,22 +6,19 @@
 
 #include <string.h>
 
-static VkEvent create_event(const struct guest *g, VkEventCreateFlags flags)
-{
+static VkEvent create_event(const struct guest *g, VkEventCreateFlags flags) {
     const VkEventCreateInfo info = {.sType = VK_STRUCTURE_TYPE_EVENT_CREATE_INFO, .flags = flags};
     VkEvent event;
     GUEST_VK(vkCreateEvent(g->device, &info, NULL, &event));
     return event;
 }
 
-static void expect(const struct guest *g, VkEvent event, VkResult wanted, const char *when)
-{
+static void expect(const struct guest *g, VkEvent event, VkResult wanted, const char *when) {
     VkResult status = vkGetEventStatus(g->device, event);
     GUEST_CHECK(status == wanted, "%s: %s", when, guest_result_name(status));
 }
 
-static void by_host(struct guest *g)
-{
+static void by_host(struct guest *g) {
     VkEvent event = create_event(g, 0);
     expect(g, event, VK_EVENT_RESET, "a new event");
     for (int round = 0; round < 50; round++) {
@@ -35,8 +32,7 @@ static void by_host(struct guest *g)
     vkDestroyEvent(g->device, event, NULL);
 }
 
-static void wait_for(VkCommandBuffer cmd, VkEvent event, VkPipelineStageFlags from)
-{
+static void wait_for(VkCommandBuffer cmd, VkEvent event, VkPipelineStageFlags from) {
     const VkMemoryBarrier barrier = {
         .sType = VK_STRUCTURE_TYPE_MEMORY_BARRIER,
         .srcAccessMask = from == VK_PIPELINE_STAGE_HOST_BIT ? VK_ACCESS_HOST_WRITE_BIT
@@ -48,8 +44,7 @@ static void wait_for(VkCommandBuffer cmd, VkEvent event, VkPipelineStageFlags fr
 }
 
 /* Set, waited for and reset by the device; the host sees each state after its submission. */
-static void by_device(struct guest *g)
-{
+static void by_device(struct guest *g) {
     VkEvent event = create_event(g, 0);
     struct guest_buffer buffer = guest_staging_create(g, 1024);
     VkCommandBuffer cmd = guest_cmd_begin(g);
@@ -71,8 +66,7 @@ static void by_device(struct guest *g)
 }
 
 /* The device waits for what the host has set before the submission. */
-static void host_to_device(struct guest *g)
-{
+static void host_to_device(struct guest *g) {
     struct guest_buffer from = guest_staging_create(g, 256), to = guest_staging_create(g, 256);
     VkEvent event = create_event(g, 0);
     for (uint32_t round = 1; round <= 10; round++) {
@@ -94,8 +88,7 @@ static void host_to_device(struct guest *g)
 }
 
 /* The commands of the second synchronization, with an event that the host cannot touch. */
-static void device_only(struct guest *g)
-{
+static void device_only(struct guest *g) {
     VkEvent event = create_event(g, VK_EVENT_CREATE_DEVICE_ONLY_BIT);
     struct guest_buffer buffer = guest_staging_create(g, 1024);
     const VkMemoryBarrier2 barrier = {
@@ -122,8 +115,7 @@ static void device_only(struct guest *g)
     vkDestroyEvent(g->device, event, NULL);
 }
 
-int main(int argc, char **argv)
-{
+int main(int argc, char **argv) {
     struct guest g;
     guest_init(&g, argc, argv, "events");
     /* Mandatory since Vulkan 1.3. */

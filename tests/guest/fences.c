@@ -5,27 +5,23 @@
 
 enum { MANY = 64, MS = 1000000 };
 
-static VkFence create_fence(const struct guest *g, VkFenceCreateFlags flags)
-{
+static VkFence create_fence(const struct guest *g, VkFenceCreateFlags flags) {
     const VkFenceCreateInfo info = {.sType = VK_STRUCTURE_TYPE_FENCE_CREATE_INFO, .flags = flags};
     VkFence fence;
     GUEST_VK(vkCreateFence(g->device, &info, NULL, &fence));
     return fence;
 }
 
-static void expect(VkResult result, VkResult wanted, const char *what)
-{
+static void expect(VkResult result, VkResult wanted, const char *what) {
     GUEST_CHECK(result == wanted, "%s: %s instead of %s", what, guest_result_name(result),
                 guest_result_name(wanted));
 }
 
-static void submit_nothing(const struct guest *g, VkFence fence)
-{
+static void submit_nothing(const struct guest *g, VkFence fence) {
     GUEST_VK(vkQueueSubmit(g->queues[0], 0, NULL, fence));
 }
 
-static void states(struct guest *g)
-{
+static void states(struct guest *g) {
     VkDevice device = g->device;
     VkFence set = create_fence(g, VK_FENCE_CREATE_SIGNALED_BIT), unset = create_fence(g, 0);
     const VkFence both[2] = {unset, set};
@@ -38,7 +34,8 @@ static void states(struct guest *g)
     expect(vkWaitForFences(device, 2, both, VK_FALSE, UINT64_MAX), VK_SUCCESS, "wait for any");
     GUEST_VK(vkResetFences(device, 2, both));
     expect(vkGetFenceStatus(device, set), VK_NOT_READY, "after the reset");
-    expect(vkWaitForFences(device, 2, both, VK_FALSE, 5 * MS), VK_TIMEOUT, "wait for any, none set");
+    expect(vkWaitForFences(device, 2, both, VK_FALSE, 5 * MS), VK_TIMEOUT,
+           "wait for any, none set");
     submit_nothing(g, unset);
     expect(vkWaitForFences(device, 2, both, VK_FALSE, UINT64_MAX), VK_SUCCESS, "wait for any, one");
     expect(vkGetFenceStatus(device, unset), VK_SUCCESS, "after the submission");
@@ -50,8 +47,7 @@ static void states(struct guest *g)
 }
 
 /* One fence through many submissions: a forgotten reset or a late signal would show. */
-static void reuse(struct guest *g)
-{
+static void reuse(struct guest *g) {
     VkFence fence = create_fence(g, 0);
     for (uint32_t i = 0; i < 200; i++) {
         submit_nothing(g, fence);
@@ -70,8 +66,7 @@ static void reuse(struct guest *g)
 }
 
 /* Many fences in flight, each behind a fill whose bytes must be there when the fence is. */
-static void many(struct guest *g)
-{
+static void many(struct guest *g) {
     static VkFence fences[MANY];
     VkCommandBuffer cmds[MANY];
     struct guest_buffer buffer = guest_staging_create(g, MANY * 256);
@@ -114,8 +109,7 @@ static void many(struct guest *g)
     guest_buffer_destroy(g, &buffer);
 }
 
-int main(int argc, char **argv)
-{
+int main(int argc, char **argv) {
     struct guest g;
     guest_init(&g, argc, argv, "fences");
     guest_create_device(&g, NULL, 0, NULL);

@@ -13,8 +13,7 @@
 
 static atomic_bool finished;
 
-static void *make_pipelines(void *argument)
-{
+static void *make_pipelines(void *argument) {
     const struct guest *g = argument;
     const VkDescriptorType types[] = {VK_DESCRIPTOR_TYPE_STORAGE_BUFFER,
                                       VK_DESCRIPTOR_TYPE_STORAGE_BUFFER};
@@ -31,8 +30,7 @@ static void *make_pipelines(void *argument)
     return NULL;
 }
 
-int main(int argc, char **argv)
-{
+int main(int argc, char **argv) {
     struct guest g;
     guest_init(&g, argc, argv, "forever");
     uint32_t seconds = guest_option_number(&g, "--seconds", 3600, 3600);

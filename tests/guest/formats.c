@@ -33,24 +33,23 @@ static const struct {
 };
 
 static void draw(struct guest *g, const struct shapes *shapes, const char *name, VkFormat format,
-                 uint32_t texel)
-{
+                 uint32_t texel) {
     const struct shape_push push = {0.0f, 0.0f, 0.0f, 0.9f, {1.0f, 0.75f, 0.5f, 0.5f}};
     const VkClearColorValue clear = {.float32 = {0.2f, 0.4f, 0.6f, 1.0f}};
     struct guest_target target = guest_target_create(
         g, &(struct guest_target_info){.width = SIDE, .height = SIDE, .color_format = format});
-    VkPipeline pipeline = guest_graphics_pipeline(
-        g, &(struct guest_graphics_info){
-               .vertex = shapes->vertex,
-               .fragment = shapes->fragment,
-               .layout = shapes->layout,
-               .render_pass = target.pass,
-               .color_count = 1,
-               .topology = VK_PRIMITIVE_TOPOLOGY_TRIANGLE_LIST,
-               .input = &shapes->input,
-               .width = SIDE,
-               .height = SIDE,
-           });
+    VkPipeline pipeline =
+        guest_graphics_pipeline(g, &(struct guest_graphics_info){
+                                       .vertex = shapes->vertex,
+                                       .fragment = shapes->fragment,
+                                       .layout = shapes->layout,
+                                       .render_pass = target.pass,
+                                       .color_count = 1,
+                                       .topology = VK_PRIMITIVE_TOPOLOGY_TRIANGLE_LIST,
+                                       .input = &shapes->input,
+                                       .width = SIDE,
+                                       .height = SIDE,
+                                   });
     VkCommandBuffer cmd = guest_cmd_begin(g);
     guest_target_begin(&target, cmd, VK_SUBPASS_CONTENTS_INLINE, &clear);
     shapes_bind(shapes, cmd);
@@ -63,8 +62,7 @@ static void draw(struct guest *g, const struct shapes *shapes, const char *name,
     guest_target_destroy(g, &target);
 }
 
-int main(int argc, char **argv)
-{
+int main(int argc, char **argv) {
     struct guest g;
     struct shapes shapes;
     const VkFormatFeatureFlags needs =

@@ -20,11 +20,12 @@ struct procs {
 static const VkImageSubresourceLayers ALL = {VK_IMAGE_ASPECT_COLOR_BIT, 0, 0, LAYERS};
 
 static struct guest_image create_image(const struct guest *g, const struct procs *vk,
-                                       uint32_t layers)
-{
+                                       uint32_t layers) {
     struct guest_image made = guest_image_create(
-        g, &(struct guest_image_info){.format = VK_FORMAT_R8G8B8A8_UNORM, .width = SIDE,
-                                      .height = SIDE, .layers = layers,
+        g, &(struct guest_image_info){.format = VK_FORMAT_R8G8B8A8_UNORM,
+                                      .width = SIDE,
+                                      .height = SIDE,
+                                      .layers = layers,
                                       .usage = VK_IMAGE_USAGE_HOST_TRANSFER_BIT_EXT |
                                                VK_IMAGE_USAGE_TRANSFER_SRC_BIT |
                                                VK_IMAGE_USAGE_SAMPLED_BIT});
@@ -39,8 +40,7 @@ static struct guest_image create_image(const struct guest *g, const struct procs
 }
 
 static void upload(const struct guest *g, const struct procs *vk, const struct guest_image *image,
-                   const uint32_t *texels)
-{
+                   const uint32_t *texels) {
     const VkMemoryToImageCopyEXT regions[2] = {
         {.sType = VK_STRUCTURE_TYPE_MEMORY_TO_IMAGE_COPY_EXT,
          .pHostPointer = texels,
@@ -66,8 +66,7 @@ static void upload(const struct guest *g, const struct procs *vk, const struct g
 
 static void download(const struct guest *g, const struct procs *vk, const struct guest_image *image,
                      VkHostImageCopyFlagsEXT flags, const VkImageSubresourceLayers *layers,
-                     void *to)
-{
+                     void *to) {
     const VkImageToMemoryCopyEXT region = {
         .sType = VK_STRUCTURE_TYPE_IMAGE_TO_MEMORY_COPY_EXT,
         .pHostPointer = to,
@@ -87,8 +86,7 @@ static void download(const struct guest *g, const struct procs *vk, const struct
 
 static void upload_opaque(const struct guest *g, const struct procs *vk,
                           const struct guest_image *image, VkHostImageCopyFlagsEXT flags,
-                          const void *bytes)
-{
+                          const void *bytes) {
     const VkMemoryToImageCopyEXT region = {
         .sType = VK_STRUCTURE_TYPE_MEMORY_TO_IMAGE_COPY_EXT,
         .pHostPointer = bytes,
@@ -107,12 +105,11 @@ static void upload_opaque(const struct guest *g, const struct procs *vk,
 }
 
 static VkDeviceSize opaque_size(const struct guest *g, const struct procs *vk,
-                                const struct guest_image *image)
-{
+                                const struct guest_image *image) {
     const VkImageSubresource2EXT which = {.sType = VK_STRUCTURE_TYPE_IMAGE_SUBRESOURCE_2_EXT,
                                           .imageSubresource = {VK_IMAGE_ASPECT_COLOR_BIT, 0, 0}};
-    VkSubresourceHostMemcpySizeEXT size = {
-        .sType = VK_STRUCTURE_TYPE_SUBRESOURCE_HOST_MEMCPY_SIZE_EXT};
+    VkSubresourceHostMemcpySizeEXT size = {.sType =
+                                               VK_STRUCTURE_TYPE_SUBRESOURCE_HOST_MEMCPY_SIZE_EXT};
     VkSubresourceLayout2EXT layout = {.sType = VK_STRUCTURE_TYPE_SUBRESOURCE_LAYOUT_2_EXT,
                                       .pNext = &size};
     vk->subresource_layout(g->device, image->image, &which, &layout);
@@ -121,8 +118,7 @@ static VkDeviceSize opaque_size(const struct guest *g, const struct procs *vk,
 }
 
 /* The driver's own arrangement of the texels: out of one image, into another, the same picture. */
-static void opaque(struct guest *g, const struct procs *vk, const void *texels)
-{
+static void opaque(struct guest *g, const struct procs *vk, const void *texels) {
     const VkImageSubresourceLayers layer = {VK_IMAGE_ASPECT_COLOR_BIT, 0, 0, 1};
     struct guest_image first = create_image(g, vk, 1), second = create_image(g, vk, 1);
     void *bytes = calloc(1, (size_t)opaque_size(g, vk, &first));
@@ -139,8 +135,7 @@ static void opaque(struct guest *g, const struct procs *vk, const void *texels)
     free(arrived);
 }
 
-static void copies(struct guest *g, const struct procs *vk)
-{
+static void copies(struct guest *g, const struct procs *vk) {
     static uint32_t source[ROW * SIDE * LAYERS], direct[SIDE * SIDE * LAYERS];
     static uint32_t moved[SIDE * SIDE * LAYERS];
     uint32_t seed = 31;
@@ -191,8 +186,7 @@ static void copies(struct guest *g, const struct procs *vk)
     guest_image_destroy(g, &second);
 }
 
-int main(int argc, char **argv)
-{
+int main(int argc, char **argv) {
     struct guest g;
     guest_init(&g, argc, argv, "host_image_copy");
     /* Since 1.3 its dependencies are core. */

@@ -3,8 +3,7 @@
 
 #include <time.h>
 
-int main(int argc, char **argv)
-{
+int main(int argc, char **argv) {
     struct guest g;
     guest_init(&g, argc, argv, "idle");
     uint32_t seconds = guest_option_number(&g, "--seconds", 10, 3600);

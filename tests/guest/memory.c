@@ -15,16 +15,14 @@ enum {
     IMAGE_SIDE = 64,
 };
 
-static void fill_random(void *bytes, size_t size, uint32_t seed)
-{
+static void fill_random(void *bytes, size_t size, uint32_t seed) {
     unsigned char *to = bytes;
     for (size_t i = 0; i < size; i++) {
         to[i] = (unsigned char)(guest_random(&seed) >> 24);
     }
 }
 
-static void copy_buffer(const struct guest *g, VkBuffer from, VkBuffer to, VkDeviceSize size)
-{
+static void copy_buffer(const struct guest *g, VkBuffer from, VkBuffer to, VkDeviceSize size) {
     VkCommandBuffer cmd = guest_cmd_begin(g);
     const VkBufferCopy region = {0, 0, size};
     guest_cmd_barrier(cmd);
@@ -33,8 +31,7 @@ static void copy_buffer(const struct guest *g, VkBuffer from, VkBuffer to, VkDev
 }
 
 /* Through every memory type that a transfer buffer may use, device-local ones in between. */
-static void every_type(struct guest *g)
-{
+static void every_type(struct guest *g) {
     const VkBufferUsageFlags usage =
         VK_BUFFER_USAGE_TRANSFER_SRC_BIT | VK_BUFFER_USAGE_TRANSFER_DST_BIT;
     struct guest_buffer from = guest_staging_create(g, COPY_SIZE);
@@ -57,7 +54,8 @@ static void every_type(struct guest *g)
             memset(to.map, 0, COPY_SIZE);
             copy_buffer(g, from.buffer, middle, COPY_SIZE);
             copy_buffer(g, middle, to.buffer, COPY_SIZE);
-            GUEST_CHECK(memcmp(from.map, to.map, COPY_SIZE) == 0, "memory type %u lost bytes", type);
+            GUEST_CHECK(memcmp(from.map, to.map, COPY_SIZE) == 0, "memory type %u lost bytes",
+                        type);
             vkFreeMemory(g->device, memory, NULL);
         }
         vkDestroyBuffer(g->device, middle, NULL);
@@ -67,8 +65,7 @@ static void every_type(struct guest *g)
     guest_buffer_destroy(g, &from);
 }
 
-static void shuffle(uint32_t *order, uint32_t count, uint32_t seed)
-{
+static void shuffle(uint32_t *order, uint32_t count, uint32_t seed) {
     for (uint32_t i = 0; i < count; i++) {
         order[i] = i;
     }
@@ -82,8 +79,7 @@ static void shuffle(uint32_t *order, uint32_t count, uint32_t seed)
 
 /* One submission that copies buffer i, if it is alive, to place i of `all`. */
 static void gather(const struct guest *g, const struct guest_buffer *buffers,
-                   const struct guest_buffer *all)
-{
+                   const struct guest_buffer *all) {
     VkCommandBuffer cmd = guest_cmd_begin(g);
     guest_cmd_barrier(cmd);
     vkCmdFillBuffer(cmd, all->buffer, 0, VK_WHOLE_SIZE, 0);
@@ -97,8 +93,7 @@ static void gather(const struct guest *g, const struct guest_buffer *buffers,
     guest_cmd_finish(g, cmd);
 }
 
-static void check_gathered(const struct guest_buffer *buffers, const unsigned char *all)
-{
+static void check_gathered(const struct guest_buffer *buffers, const unsigned char *all) {
     static unsigned char expected[MAPPING_SIZE];
     for (uint32_t i = 0; i < MAPPING_COUNT; i++) {
         memset(expected, 0, MAPPING_SIZE);
@@ -111,8 +106,7 @@ static void check_gathered(const struct guest_buffer *buffers, const unsigned ch
 }
 
 /* A thousand allocations mapped at once, freed in an odd order, half of them still in use. */
-static void many_mappings(struct guest *g)
-{
+static void many_mappings(struct guest *g) {
     static struct guest_buffer buffers[MAPPING_COUNT];
     static uint32_t order[MAPPING_COUNT];
     struct guest_buffer all = guest_staging_create(g, MAPPING_COUNT * MAPPING_SIZE);
@@ -149,14 +143,12 @@ static void many_mappings(struct guest *g)
     guest_buffer_destroy(g, &all);
 }
 
-static VkDeviceSize align_up(VkDeviceSize value, VkDeviceSize alignment)
-{
+static VkDeviceSize align_up(VkDeviceSize value, VkDeviceSize alignment) {
     return (value + alignment - 1) / alignment * alignment;
 }
 
 /* Many buffers in one allocation; each is filled by the GPU, all are read by partial mappings. */
-static void slices(struct guest *g)
-{
+static void slices(struct guest *g) {
     const VkBufferCreateInfo info = {
         .sType = VK_STRUCTURE_TYPE_BUFFER_CREATE_INFO,
         .size = 1000,
@@ -224,8 +216,7 @@ static void slices(struct guest *g)
 }
 
 /* Ranges are made visible by hand, on a type that needs it if there is one. */
-static void flush_and_invalidate(struct guest *g)
-{
+static void flush_and_invalidate(struct guest *g) {
     uint32_t type = UINT32_MAX;
     for (uint32_t i = 0; i < g->memory.memoryTypeCount; i++) {
         VkMemoryPropertyFlags flags = g->memory.memoryTypes[i].propertyFlags;
@@ -235,10 +226,10 @@ static void flush_and_invalidate(struct guest *g)
         }
     }
     VkMemoryPropertyFlags flags = g->memory.memoryTypes[type].propertyFlags;
-    struct guest_buffer from = guest_buffer_create(
-        g, COPY_SIZE, VK_BUFFER_USAGE_TRANSFER_SRC_BIT, flags);
-    struct guest_buffer to = guest_buffer_create(
-        g, COPY_SIZE, VK_BUFFER_USAGE_TRANSFER_DST_BIT, flags);
+    struct guest_buffer from =
+        guest_buffer_create(g, COPY_SIZE, VK_BUFFER_USAGE_TRANSFER_SRC_BIT, flags);
+    struct guest_buffer to =
+        guest_buffer_create(g, COPY_SIZE, VK_BUFFER_USAGE_TRANSFER_DST_BIT, flags);
     VkDeviceSize atom = g->properties.limits.nonCoherentAtomSize;
     GUEST_CHECK(COPY_SIZE % atom == 0, "nonCoherentAtomSize %llu", (unsigned long long)atom);
     fill_random(from.map, COPY_SIZE, 3);
@@ -249,7 +240,9 @@ static void flush_and_invalidate(struct guest *g)
          .memory = from.memory,
          .offset = atom,
          .size = VK_WHOLE_SIZE},
-        {.sType = VK_STRUCTURE_TYPE_MAPPED_MEMORY_RANGE, .memory = to.memory, .size = VK_WHOLE_SIZE},
+        {.sType = VK_STRUCTURE_TYPE_MAPPED_MEMORY_RANGE,
+         .memory = to.memory,
+         .size = VK_WHOLE_SIZE},
     };
     GUEST_VK(vkFlushMappedMemoryRanges(g->device, GUEST_COUNT(out), out));
     copy_buffer(g, from.buffer, to.buffer, COPY_SIZE);
@@ -264,8 +257,7 @@ static void flush_and_invalidate(struct guest *g)
 }
 
 /* Contents live as long as the allocation: across unmapping and mapping elsewhere. */
-static void remap(struct guest *g)
-{
+static void remap(struct guest *g) {
     struct guest_buffer from = guest_staging_create(g, COPY_SIZE);
     struct guest_buffer to = guest_staging_create(g, COPY_SIZE);
     static unsigned char expected[COPY_SIZE];
@@ -284,8 +276,7 @@ static void remap(struct guest *g)
 }
 
 /* A linear image written by the CPU row by row, dedicated to its memory. */
-static void linear_image(struct guest *g)
-{
+static void linear_image(struct guest *g) {
     VkFormatProperties properties;
     vkGetPhysicalDeviceFormatProperties(g->physical, VK_FORMAT_R8G8B8A8_UNORM, &properties);
     if (!(properties.linearTilingFeatures & VK_FORMAT_FEATURE_TRANSFER_SRC_BIT)) {
@@ -354,8 +345,7 @@ static void linear_image(struct guest *g)
     guest_image_destroy(g, &image);
 }
 
-int main(int argc, char **argv)
-{
+int main(int argc, char **argv) {
     struct guest g;
     guest_init(&g, argc, argv, "memory");
     guest_create_device(&g, NULL, 0, NULL);

@@ -21,26 +21,23 @@ static const struct shape_push STARS[] = {
 };
 
 static VkPipeline make_pipeline(const struct guest *g, const struct shapes *shapes,
-                                VkRenderPass pass, VkSampleCountFlagBits samples)
-{
-    return guest_graphics_pipeline(
-        g, &(struct guest_graphics_info){
-               .vertex = shapes->vertex,
-               .fragment = shapes->fragment,
-               .layout = shapes->layout,
-               .render_pass = pass,
-               .color_count = 1,
-               .samples = samples,
-               .topology = VK_PRIMITIVE_TOPOLOGY_TRIANGLE_LIST,
-               .depth = true,
-               .input = &shapes->input,
-               .width = SIDE,
-               .height = SIDE,
-           });
+                                VkRenderPass pass, VkSampleCountFlagBits samples) {
+    return guest_graphics_pipeline(g, &(struct guest_graphics_info){
+                                          .vertex = shapes->vertex,
+                                          .fragment = shapes->fragment,
+                                          .layout = shapes->layout,
+                                          .render_pass = pass,
+                                          .color_count = 1,
+                                          .samples = samples,
+                                          .topology = VK_PRIMITIVE_TOPOLOGY_TRIANGLE_LIST,
+                                          .depth = true,
+                                          .input = &shapes->input,
+                                          .width = SIDE,
+                                          .height = SIDE,
+                                      });
 }
 
-static void draw(const struct shapes *shapes, VkCommandBuffer cmd, VkPipeline pipeline)
-{
+static void draw(const struct shapes *shapes, VkCommandBuffer cmd, VkPipeline pipeline) {
     shapes_bind(shapes, cmd);
     vkCmdBindPipeline(cmd, VK_PIPELINE_BIND_POINT_GRAPHICS, pipeline);
     for (uint32_t i = 0; i < GUEST_COUNT(STARS); i++) {
@@ -49,8 +46,7 @@ static void draw(const struct shapes *shapes, VkCommandBuffer cmd, VkPipeline pi
 }
 
 /* An edge pixel is neither background nor star: without averaging there would be none. */
-static void check_edges(const unsigned char *pixels)
-{
+static void check_edges(const unsigned char *pixels) {
     uint32_t mixed = 0;
     for (uint32_t i = 0; i < SIDE * SIDE; i++) {
         uint32_t red = pixels[i * 4];
@@ -59,16 +55,20 @@ static void check_edges(const unsigned char *pixels)
     GUEST_CHECK(mixed > 16, "only %u averaged pixels", mixed);
 }
 
-static void resolve(struct guest *g, const struct shapes *shapes)
-{
-    struct guest_target target = guest_target_create(
-        g, &(struct guest_target_info){.width = SIDE, .height = SIDE, .color_format = COLOR,
-                                       .depth_format = DEPTH, .samples = VK_SAMPLE_COUNT_4_BIT});
+static void resolve(struct guest *g, const struct shapes *shapes) {
+    struct guest_target target =
+        guest_target_create(g, &(struct guest_target_info){.width = SIDE,
+                                                           .height = SIDE,
+                                                           .color_format = COLOR,
+                                                           .depth_format = DEPTH,
+                                                           .samples = VK_SAMPLE_COUNT_4_BIT});
     VkPipeline pipeline = make_pipeline(g, shapes, target.pass, VK_SAMPLE_COUNT_4_BIT);
-    struct guest_image by_command = guest_image_create(
-        g, &(struct guest_image_info){.format = COLOR, .width = SIDE, .height = SIDE,
-                                      .usage = VK_IMAGE_USAGE_TRANSFER_SRC_BIT |
-                                               VK_IMAGE_USAGE_TRANSFER_DST_BIT});
+    struct guest_image by_command =
+        guest_image_create(g, &(struct guest_image_info){.format = COLOR,
+                                                         .width = SIDE,
+                                                         .height = SIDE,
+                                                         .usage = VK_IMAGE_USAGE_TRANSFER_SRC_BIT |
+                                                                  VK_IMAGE_USAGE_TRANSFER_DST_BIT});
     VkCommandBuffer cmd = guest_cmd_begin(g);
     guest_target_begin(&target, cmd, VK_SUBPASS_CONTENTS_INLINE, NULL);
     draw(shapes, cmd, pipeline);
@@ -90,7 +90,8 @@ static void resolve(struct guest *g, const struct shapes *shapes)
                        &pixels);
     check_edges(pixels);
     free(pixels);
-    guest_image_result(g, "resolved by command", &by_command, VK_IMAGE_ASPECT_COLOR_BIT, 4, &pixels);
+    guest_image_result(g, "resolved by command", &by_command, VK_IMAGE_ASPECT_COLOR_BIT, 4,
+                       &pixels);
     check_edges(pixels);
     free(pixels);
     guest_image_destroy(g, &by_command);
@@ -99,8 +100,7 @@ static void resolve(struct guest *g, const struct shapes *shapes)
 }
 
 static VkAttachmentDescription2 attachment2(VkFormat format, VkSampleCountFlagBits samples,
-                                            VkImageLayout layout)
-{
+                                            VkImageLayout layout) {
     return (VkAttachmentDescription2){
         .sType = VK_STRUCTURE_TYPE_ATTACHMENT_DESCRIPTION_2,
         .format = format,
@@ -115,8 +115,7 @@ static VkAttachmentDescription2 attachment2(VkFormat format, VkSampleCountFlagBi
 }
 
 static VkAttachmentReference2 reference2(uint32_t attachment, VkImageLayout layout,
-                                         VkImageAspectFlags aspect)
-{
+                                         VkImageAspectFlags aspect) {
     return (VkAttachmentReference2){
         .sType = VK_STRUCTURE_TYPE_ATTACHMENT_REFERENCE_2,
         .attachment = attachment,
@@ -126,19 +125,18 @@ static VkAttachmentReference2 reference2(uint32_t attachment, VkImageLayout layo
 }
 
 /* Multisampled color and depth, depth resolved to the value of sample 0. */
-static VkRenderPass depth_resolve_pass(const struct guest *g)
-{
+static VkRenderPass depth_resolve_pass(const struct guest *g) {
     const VkAttachmentDescription2 attachments[] = {
         attachment2(COLOR, VK_SAMPLE_COUNT_4_BIT, VK_IMAGE_LAYOUT_SHADER_READ_ONLY_OPTIMAL),
         attachment2(DEPTH, VK_SAMPLE_COUNT_4_BIT, VK_IMAGE_LAYOUT_DEPTH_STENCIL_ATTACHMENT_OPTIMAL),
         attachment2(DEPTH, VK_SAMPLE_COUNT_1_BIT, VK_IMAGE_LAYOUT_TRANSFER_SRC_OPTIMAL),
     };
-    const VkAttachmentReference2 color = reference2(
-        0, VK_IMAGE_LAYOUT_COLOR_ATTACHMENT_OPTIMAL, VK_IMAGE_ASPECT_COLOR_BIT);
-    const VkAttachmentReference2 depth = reference2(
-        1, VK_IMAGE_LAYOUT_DEPTH_STENCIL_ATTACHMENT_OPTIMAL, VK_IMAGE_ASPECT_DEPTH_BIT);
-    const VkAttachmentReference2 resolved = reference2(
-        2, VK_IMAGE_LAYOUT_DEPTH_STENCIL_ATTACHMENT_OPTIMAL, VK_IMAGE_ASPECT_DEPTH_BIT);
+    const VkAttachmentReference2 color =
+        reference2(0, VK_IMAGE_LAYOUT_COLOR_ATTACHMENT_OPTIMAL, VK_IMAGE_ASPECT_COLOR_BIT);
+    const VkAttachmentReference2 depth =
+        reference2(1, VK_IMAGE_LAYOUT_DEPTH_STENCIL_ATTACHMENT_OPTIMAL, VK_IMAGE_ASPECT_DEPTH_BIT);
+    const VkAttachmentReference2 resolved =
+        reference2(2, VK_IMAGE_LAYOUT_DEPTH_STENCIL_ATTACHMENT_OPTIMAL, VK_IMAGE_ASPECT_DEPTH_BIT);
     const VkSubpassDescriptionDepthStencilResolve resolve = {
         .sType = VK_STRUCTURE_TYPE_SUBPASS_DESCRIPTION_DEPTH_STENCIL_RESOLVE,
         .depthResolveMode = VK_RESOLVE_MODE_SAMPLE_ZERO_BIT,
@@ -176,8 +174,7 @@ static VkRenderPass depth_resolve_pass(const struct guest *g)
 }
 
 /* Writes every sample of `image` to a buffer by a compute shader. */
-static void read_samples(struct guest *g, const struct guest_image *image)
-{
+static void read_samples(struct guest *g, const struct guest_image *image) {
     const VkDescriptorType types[] = {VK_DESCRIPTOR_TYPE_COMBINED_IMAGE_SAMPLER,
                                       VK_DESCRIPTOR_TYPE_STORAGE_BUFFER};
     VkShaderModule shader = guest_shader(g, GUEST_CODE(samples_comp));
@@ -217,9 +214,10 @@ static void read_samples(struct guest *g, const struct guest_image *image)
     vkDestroyShaderModule(g->device, shader, NULL);
 }
 
-static void depth_resolve(struct guest *g, const struct shapes *shapes)
-{
-    struct guest_image_info info = {.format = COLOR, .width = SIDE, .height = SIDE,
+static void depth_resolve(struct guest *g, const struct shapes *shapes) {
+    struct guest_image_info info = {.format = COLOR,
+                                    .width = SIDE,
+                                    .height = SIDE,
                                     .samples = VK_SAMPLE_COUNT_4_BIT,
                                     .usage = VK_IMAGE_USAGE_COLOR_ATTACHMENT_BIT |
                                              VK_IMAGE_USAGE_SAMPLED_BIT};
@@ -274,8 +272,7 @@ static void depth_resolve(struct guest *g, const struct shapes *shapes)
     guest_image_destroy(g, &color);
 }
 
-int main(int argc, char **argv)
-{
+int main(int argc, char **argv) {
     struct guest g;
     struct shapes shapes;
     guest_init(&g, argc, argv, "msaa");

@@ -13,8 +13,7 @@ enum { SIDE = 128, OCCLUSION = 6, UNUSED = 5 };
 static const uint64_t QUAD_SAMPLES = (SIDE / 2) * (SIDE / 2);
 
 static VkQueryPool create_pool(const struct guest *g, VkQueryType type, uint32_t count,
-                               VkQueryPipelineStatisticFlags statistics)
-{
+                               VkQueryPipelineStatisticFlags statistics) {
     const VkQueryPoolCreateInfo info = {
         .sType = VK_STRUCTURE_TYPE_QUERY_POOL_CREATE_INFO,
         .queryType = type,
@@ -32,8 +31,7 @@ struct stage {
     VkPipeline pipeline;
 };
 
-static void begin_pass(const struct stage *stage, VkCommandBuffer cmd)
-{
+static void begin_pass(const struct stage *stage, VkCommandBuffer cmd) {
     guest_target_begin(&stage->target, cmd, VK_SUBPASS_CONTENTS_INLINE, NULL);
     shapes_bind(&stage->shapes, cmd);
     vkCmdBindPipeline(cmd, VK_PIPELINE_BIND_POINT_GRAPHICS, stage->pipeline);
@@ -41,8 +39,7 @@ static void begin_pass(const struct stage *stage, VkCommandBuffer cmd)
 
 /* Queries: a quad in front; one behind it; a star; nothing; two quads side by side; unused. */
 static void record_occlusion(const struct stage *stage, VkCommandBuffer cmd, VkQueryPool pool,
-                             VkQueryControlFlags flags)
-{
+                             VkQueryControlFlags flags) {
     const struct shape_push front = {-0.5f, -0.5f, 0.3f, 0.5f, {1, 1, 1, 1}};
     const struct shape_push behind = {-0.5f, -0.5f, 0.6f, 0.25f, {1, 0, 0, 1}};
     const struct shape_push star = {0.5f, -0.5f, 0.3f, 0.45f, {1, 1, 1, 1}};
@@ -65,8 +62,7 @@ static void record_occlusion(const struct stage *stage, VkCommandBuffer cmd, VkQ
     vkCmdEndQuery(cmd, pool, 4);
 }
 
-static void check_counts(const uint64_t *counts, uint32_t stride)
-{
+static void check_counts(const uint64_t *counts, uint32_t stride) {
     GUEST_CHECK(counts[0] == QUAD_SAMPLES, "the quad: %llu samples", (unsigned long long)counts[0]);
     GUEST_CHECK(counts[stride] == 0, "the hidden quad: %llu", (unsigned long long)counts[stride]);
     GUEST_CHECK(counts[2 * stride] > 0, "the star: no samples");
@@ -76,8 +72,7 @@ static void check_counts(const uint64_t *counts, uint32_t stride)
                 (unsigned long long)counts[4 * stride]);
 }
 
-static void occlusion(struct guest *g, const struct stage *stage, bool precise)
-{
+static void occlusion(struct guest *g, const struct stage *stage, bool precise) {
     VkQueryPool pool = create_pool(g, VK_QUERY_TYPE_OCCLUSION, OCCLUSION, 0);
     struct guest_buffer copied = guest_staging_create(g, OCCLUSION * 2 * sizeof(uint64_t));
     memset(copied.map, 0xee, copied.size);
@@ -96,8 +91,9 @@ static void occlusion(struct guest *g, const struct stage *stage, bool precise)
                                    VK_QUERY_RESULT_64_BIT | VK_QUERY_RESULT_WAIT_BIT));
     uint32_t small[OCCLUSION][2];
     memset(small, 0xee, sizeof(small));
-    VkResult result = vkGetQueryPoolResults(g->device, pool, 0, OCCLUSION, sizeof(small), small,
-                                            sizeof(small[0]), VK_QUERY_RESULT_WITH_AVAILABILITY_BIT);
+    VkResult result =
+        vkGetQueryPoolResults(g->device, pool, 0, OCCLUSION, sizeof(small), small, sizeof(small[0]),
+                              VK_QUERY_RESULT_WITH_AVAILABILITY_BIT);
     GUEST_CHECK(result == VK_NOT_READY, "with an unused query: %s", guest_result_name(result));
     GUEST_CHECK(small[UNUSED][1] == 0, "the unused query is available");
     for (uint32_t i = 0; i < UNUSED; i++) {
@@ -118,8 +114,7 @@ static void occlusion(struct guest *g, const struct stage *stage, bool precise)
 }
 
 /* A reset query is unavailable until it is used again, whoever reset it. */
-static void reset(struct guest *g, const struct stage *stage, bool from_host)
-{
+static void reset(struct guest *g, const struct stage *stage, bool from_host) {
     VkQueryPool pool = create_pool(g, VK_QUERY_TYPE_OCCLUSION, OCCLUSION, 0);
     const struct shape_push quad = {0, 0, 0.3f, 0.5f, {1, 1, 1, 1}};
     for (uint32_t round = 0; round < 3; round++) {
@@ -152,13 +147,13 @@ static void reset(struct guest *g, const struct stage *stage, bool from_host)
         uint64_t value;
         VkResult result = vkGetQueryPoolResults(g->device, pool, 2, 1, sizeof(value), &value, 8,
                                                 VK_QUERY_RESULT_64_BIT);
-        GUEST_CHECK(result == VK_NOT_READY, "after vkResetQueryPool: %s", guest_result_name(result));
+        GUEST_CHECK(result == VK_NOT_READY, "after vkResetQueryPool: %s",
+                    guest_result_name(result));
     }
     vkDestroyQueryPool(g->device, pool, NULL);
 }
 
-static void statistics(struct guest *g, const struct stage *stage)
-{
+static void statistics(struct guest *g, const struct stage *stage) {
     const VkQueryPipelineStatisticFlags asked =
         VK_QUERY_PIPELINE_STATISTIC_INPUT_ASSEMBLY_VERTICES_BIT |
         VK_QUERY_PIPELINE_STATISTIC_INPUT_ASSEMBLY_PRIMITIVES_BIT |
@@ -188,8 +183,7 @@ static void statistics(struct guest *g, const struct stage *stage)
 }
 
 /* Checked, never compared: no two runs have the same. */
-static void timestamps(struct guest *g, const struct stage *stage)
-{
+static void timestamps(struct guest *g, const struct stage *stage) {
     const struct shape_push quad = {0, 0, 0.3f, 0.5f, {1, 1, 1, 1}};
     VkQueryPool pool = create_pool(g, VK_QUERY_TYPE_TIMESTAMP, 3, 0);
     uint32_t bits = g->family_properties.timestampValidBits;
@@ -219,8 +213,7 @@ static void timestamps(struct guest *g, const struct stage *stage)
     vkDestroyQueryPool(g->device, pool, NULL);
 }
 
-int main(int argc, char **argv)
-{
+int main(int argc, char **argv) {
     struct guest g;
     struct stage stage;
     guest_init(&g, argc, argv, "queries");
@@ -242,26 +235,26 @@ int main(int argc, char **argv)
     guest_create_device(&g, NULL, 0, &wanted);
     shapes_init(&stage.shapes, &g);
     stage.target = guest_target_create(
-        &g, &(struct guest_target_info){.width = SIDE, .height = SIDE,
+        &g, &(struct guest_target_info){.width = SIDE,
+                                        .height = SIDE,
                                         .color_format = VK_FORMAT_R8G8B8A8_UNORM,
                                         .depth_format = VK_FORMAT_D16_UNORM});
-    stage.pipeline = guest_graphics_pipeline(
-        &g, &(struct guest_graphics_info){
-                .vertex = stage.shapes.vertex,
-                .fragment = stage.shapes.fragment,
-                .layout = stage.shapes.layout,
-                .render_pass = stage.target.pass,
-                .color_count = 1,
-                .topology = VK_PRIMITIVE_TOPOLOGY_TRIANGLE_LIST,
-                .depth = true,
-                .input = &stage.shapes.input,
-                .width = SIDE,
-                .height = SIDE,
-            });
-    const unsigned char decisions[] = {wanted.features.occlusionQueryPrecise != 0,
-                                       wanted.features.pipelineStatisticsQuery != 0,
-                                       newer.hostQueryReset != 0,
-                                       g.family_properties.timestampValidBits != 0};
+    stage.pipeline =
+        guest_graphics_pipeline(&g, &(struct guest_graphics_info){
+                                        .vertex = stage.shapes.vertex,
+                                        .fragment = stage.shapes.fragment,
+                                        .layout = stage.shapes.layout,
+                                        .render_pass = stage.target.pass,
+                                        .color_count = 1,
+                                        .topology = VK_PRIMITIVE_TOPOLOGY_TRIANGLE_LIST,
+                                        .depth = true,
+                                        .input = &stage.shapes.input,
+                                        .width = SIDE,
+                                        .height = SIDE,
+                                    });
+    const unsigned char decisions[] = {
+        wanted.features.occlusionQueryPrecise != 0, wanted.features.pipelineStatisticsQuery != 0,
+        newer.hostQueryReset != 0, g.family_properties.timestampValidBits != 0};
     guest_result(&g, "offered queries", decisions, sizeof(decisions));
     occlusion(&g, &stage, decisions[0]);
     reset(&g, &stage, false);

@@ -22,27 +22,24 @@ static const struct shape_push WALL = {0.0f, 0.6f, 0.6f, 0.5f, {0.2f, 0.3f, 0.4f
 
 static VkPipeline make_pipeline(const struct guest *g, const struct shapes *shapes,
                                 const struct guest_target *target,
-                                const VkPipelineColorBlendAttachmentState *blend)
-{
-    return guest_graphics_pipeline(
-        g, &(struct guest_graphics_info){
-               .vertex = shapes->vertex,
-               .fragment = shapes->fragment,
-               .layout = shapes->layout,
-               .render_pass = target->pass,
-               .color_count = 1,
-               .topology = VK_PRIMITIVE_TOPOLOGY_TRIANGLE_LIST,
-               .depth = target->depth.image != VK_NULL_HANDLE,
-               .stencil = target->depth.image != VK_NULL_HANDLE,
-               .blend = blend,
-               .input = &shapes->input,
-               .width = SIDE,
-               .height = SIDE,
-           });
+                                const VkPipelineColorBlendAttachmentState *blend) {
+    return guest_graphics_pipeline(g, &(struct guest_graphics_info){
+                                          .vertex = shapes->vertex,
+                                          .fragment = shapes->fragment,
+                                          .layout = shapes->layout,
+                                          .render_pass = target->pass,
+                                          .color_count = 1,
+                                          .topology = VK_PRIMITIVE_TOPOLOGY_TRIANGLE_LIST,
+                                          .depth = target->depth.image != VK_NULL_HANDLE,
+                                          .stencil = target->depth.image != VK_NULL_HANDLE,
+                                          .blend = blend,
+                                          .input = &shapes->input,
+                                          .width = SIDE,
+                                          .height = SIDE,
+                                      });
 }
 
-static uint32_t stencil_texels(const unsigned char *stencil)
-{
+static uint32_t stencil_texels(const unsigned char *stencil) {
     uint32_t count = 0;
     for (uint32_t i = 0; i < SIDE * SIDE; i++) {
         GUEST_CHECK(stencil[i] == 0 || stencil[i] == 5, "stencil %u at %u", stencil[i], i);
@@ -52,10 +49,11 @@ static uint32_t stencil_texels(const unsigned char *stencil)
 }
 
 /* Overlapping stars whose order in depth is not the order of the draws. */
-static void depth_and_stencil(struct guest *g, const struct shapes *shapes)
-{
+static void depth_and_stencil(struct guest *g, const struct shapes *shapes) {
     struct guest_target target = guest_target_create(
-        g, &(struct guest_target_info){.width = SIDE, .height = SIDE, .color_format = COLOR,
+        g, &(struct guest_target_info){.width = SIDE,
+                                       .height = SIDE,
+                                       .color_format = COLOR,
                                        .depth_format = guest_depth_stencil_format(g)});
     VkPipeline pipeline = make_pipeline(g, shapes, &target, NULL);
     VkCommandBuffer cmd = guest_cmd_begin(g);
@@ -67,8 +65,8 @@ static void depth_and_stencil(struct guest *g, const struct shapes *shapes)
     }
     shapes_quad(shapes, cmd, &WALL);
     /* A clear of a part inside the pass. */
-    const VkClearAttachment clear = {VK_IMAGE_ASPECT_COLOR_BIT, 0,
-                                     {.color = {.float32 = {1.0f, 0.0f, 1.0f, 1.0f}}}};
+    const VkClearAttachment clear = {
+        VK_IMAGE_ASPECT_COLOR_BIT, 0, {.color = {.float32 = {1.0f, 0.0f, 1.0f, 1.0f}}}};
     const VkClearRect part = {{{10, 20}, {30, 12}}, 0, 1};
     vkCmdClearAttachments(cmd, 1, &clear, 1, &part);
     vkCmdEndRenderPass(cmd);
@@ -77,7 +75,8 @@ static void depth_and_stencil(struct guest *g, const struct shapes *shapes)
     void *color, *stencil;
     guest_image_result(g, "depth: color", &target.color, VK_IMAGE_ASPECT_COLOR_BIT, 4, &color);
     guest_image_result(g, "depth: depth", &target.depth, VK_IMAGE_ASPECT_DEPTH_BIT, 4, NULL);
-    guest_image_result(g, "depth: stencil", &target.depth, VK_IMAGE_ASPECT_STENCIL_BIT, 1, &stencil);
+    guest_image_result(g, "depth: stencil", &target.depth, VK_IMAGE_ASPECT_STENCIL_BIT, 1,
+                       &stencil);
     const unsigned char *cleared = (unsigned char *)color + (25 * SIDE + 15) * 4;
     GUEST_CHECK(cleared[0] == 255 && cleared[1] == 0 && cleared[2] == 255, "the cleared part");
     GUEST_CHECK(stencil_texels(stencil) > SIDE * SIDE / 8, "too few texels drawn");
@@ -87,8 +86,7 @@ static void depth_and_stencil(struct guest *g, const struct shapes *shapes)
     guest_target_destroy(g, &target);
 }
 
-static struct guest_buffer indirect_commands(const struct guest *g)
-{
+static struct guest_buffer indirect_commands(const struct guest *g) {
     struct guest_buffer made =
         guest_buffer_create(g, 512, VK_BUFFER_USAGE_INDIRECT_BUFFER_BIT, GUEST_HOST_MEMORY);
     const VkDrawIndexedIndirectCommand indexed[2] = {
@@ -107,8 +105,7 @@ static struct guest_buffer indirect_commands(const struct guest *g)
 }
 
 /* The same picture from the buffer as from the call; the count, too, where the device reads it. */
-static void indirect(struct guest *g, const struct shapes *shapes, bool with_count)
-{
+static void indirect(struct guest *g, const struct shapes *shapes, bool with_count) {
     struct guest_target target = guest_target_create(
         g, &(struct guest_target_info){.width = SIDE, .height = SIDE, .color_format = COLOR});
     VkPipeline pipeline = make_pipeline(g, shapes, &target, NULL);
@@ -156,8 +153,7 @@ static void indirect(struct guest *g, const struct shapes *shapes, bool with_cou
     guest_target_destroy(g, &target);
 }
 
-static void blending(struct guest *g, const struct shapes *shapes)
-{
+static void blending(struct guest *g, const struct shapes *shapes) {
     const VkPipelineColorBlendAttachmentState blends[] = {
         {VK_TRUE, VK_BLEND_FACTOR_SRC_ALPHA, VK_BLEND_FACTOR_ONE_MINUS_SRC_ALPHA, VK_BLEND_OP_ADD,
          VK_BLEND_FACTOR_ONE, VK_BLEND_FACTOR_ONE_MINUS_SRC_ALPHA, VK_BLEND_OP_ADD, 0xf},
@@ -190,22 +186,23 @@ static void blending(struct guest *g, const struct shapes *shapes)
 }
 
 /* Stars recorded beforehand, each in a buffer of its own, with a viewport set there. */
-static void secondary_buffers(struct guest *g, const struct shapes *shapes)
-{
+static void secondary_buffers(struct guest *g, const struct shapes *shapes) {
     struct guest_target target = guest_target_create(
-        g, &(struct guest_target_info){.width = SIDE, .height = SIDE, .color_format = COLOR,
+        g, &(struct guest_target_info){.width = SIDE,
+                                       .height = SIDE,
+                                       .color_format = COLOR,
                                        .depth_format = guest_depth_stencil_format(g)});
-    VkPipeline pipeline = guest_graphics_pipeline(
-        g, &(struct guest_graphics_info){
-               .vertex = shapes->vertex,
-               .fragment = shapes->fragment,
-               .layout = shapes->layout,
-               .render_pass = target.pass,
-               .color_count = 1,
-               .topology = VK_PRIMITIVE_TOPOLOGY_TRIANGLE_LIST,
-               .depth = true,
-               .input = &shapes->input,
-           });
+    VkPipeline pipeline =
+        guest_graphics_pipeline(g, &(struct guest_graphics_info){
+                                       .vertex = shapes->vertex,
+                                       .fragment = shapes->fragment,
+                                       .layout = shapes->layout,
+                                       .render_pass = target.pass,
+                                       .color_count = 1,
+                                       .topology = VK_PRIMITIVE_TOPOLOGY_TRIANGLE_LIST,
+                                       .depth = true,
+                                       .input = &shapes->input,
+                                   });
     VkCommandBuffer recorded[GUEST_COUNT(STARS)];
     const VkCommandBufferAllocateInfo allocate = {
         .sType = VK_STRUCTURE_TYPE_COMMAND_BUFFER_ALLOCATE_INFO,
@@ -255,8 +252,7 @@ static void secondary_buffers(struct guest *g, const struct shapes *shapes)
     guest_target_destroy(g, &target);
 }
 
-int main(int argc, char **argv)
-{
+int main(int argc, char **argv) {
     struct guest g;
     struct shapes shapes;
     guest_init(&g, argc, argv, "raster");

@@ -14,22 +14,19 @@ struct pair {
     struct guest_buffer a, b;
 };
 
-static void expect(VkResult result, VkResult wanted, const char *what)
-{
+static void expect(VkResult result, VkResult wanted, const char *what) {
     GUEST_CHECK(result == wanted, "%s: %s instead of %s", what, guest_result_name(result),
                 guest_result_name(wanted));
 }
 
-static VkSemaphore create_binary(const struct guest *g)
-{
+static VkSemaphore create_binary(const struct guest *g) {
     const VkSemaphoreCreateInfo info = {.sType = VK_STRUCTURE_TYPE_SEMAPHORE_CREATE_INFO};
     VkSemaphore made;
     GUEST_VK(vkCreateSemaphore(g->device, &info, NULL, &made));
     return made;
 }
 
-static VkSemaphore create_timeline(const struct guest *g, uint64_t value)
-{
+static VkSemaphore create_timeline(const struct guest *g, uint64_t value) {
     const VkSemaphoreTypeCreateInfo type = {
         .sType = VK_STRUCTURE_TYPE_SEMAPHORE_TYPE_CREATE_INFO,
         .semaphoreType = VK_SEMAPHORE_TYPE_TIMELINE,
@@ -42,16 +39,14 @@ static VkSemaphore create_timeline(const struct guest *g, uint64_t value)
     return made;
 }
 
-static uint64_t value_of(const struct guest *g, VkSemaphore semaphore)
-{
+static uint64_t value_of(const struct guest *g, VkSemaphore semaphore) {
     uint64_t value;
     GUEST_VK(vkGetSemaphoreCounterValue(g->device, semaphore, &value));
     return value;
 }
 
 static VkResult wait_value(const struct guest *g, VkSemaphore semaphore, uint64_t value,
-                           uint64_t timeout)
-{
+                           uint64_t timeout) {
     const VkSemaphoreWaitInfo info = {.sType = VK_STRUCTURE_TYPE_SEMAPHORE_WAIT_INFO,
                                       .semaphoreCount = 1,
                                       .pSemaphores = &semaphore,
@@ -59,18 +54,15 @@ static VkResult wait_value(const struct guest *g, VkSemaphore semaphore, uint64_
     return vkWaitSemaphores(g->device, &info, timeout);
 }
 
-static void signal_value(const struct guest *g, VkSemaphore semaphore, uint64_t value)
-{
-    const VkSemaphoreSignalInfo info = {.sType = VK_STRUCTURE_TYPE_SEMAPHORE_SIGNAL_INFO,
-                                        .semaphore = semaphore,
-                                        .value = value};
+static void signal_value(const struct guest *g, VkSemaphore semaphore, uint64_t value) {
+    const VkSemaphoreSignalInfo info = {
+        .sType = VK_STRUCTURE_TYPE_SEMAPHORE_SIGNAL_INFO, .semaphore = semaphore, .value = value};
     GUEST_VK(vkSignalSemaphore(g->device, &info));
 }
 
 /* A command buffer that can be submitted again: fills `to`, or copies `from` to it. */
 static VkCommandBuffer record(const struct guest *g, const struct guest_buffer *from,
-                              const struct guest_buffer *to, uint32_t fill)
-{
+                              const struct guest_buffer *to, uint32_t fill) {
     const VkCommandBufferAllocateInfo allocate = {
         .sType = VK_STRUCTURE_TYPE_COMMAND_BUFFER_ALLOCATE_INFO,
         .commandPool = g->pool,
@@ -100,8 +92,7 @@ struct submission {
     bool timeline;
 };
 
-static void submit(const struct submission *what, VkQueue queue, VkFence fence)
-{
+static void submit(const struct submission *what, VkQueue queue, VkFence fence) {
     const VkPipelineStageFlags stage = VK_PIPELINE_STAGE_ALL_COMMANDS_BIT;
     const VkTimelineSemaphoreSubmitInfo values = {
         .sType = VK_STRUCTURE_TYPE_TIMELINE_SEMAPHORE_SUBMIT_INFO,
@@ -125,14 +116,14 @@ static void submit(const struct submission *what, VkQueue queue, VkFence fence)
 }
 
 /* Filled on one queue, copied on the other, a hundred times with the same semaphores. */
-static void binary(struct guest *g, struct pair *p)
-{
+static void binary(struct guest *g, struct pair *p) {
     VkSemaphore there = create_binary(g), back = create_binary(g);
     for (uint32_t i = 0; i < 100; i++) {
         VkCommandBuffer fill = record(g, NULL, &p->a, 0x1000 + i);
         VkCommandBuffer copy = record(g, &p->a, &p->b, 0);
-        submit(&(struct submission){.cmd = fill, .wait = i ? back : VK_NULL_HANDLE, .signal = there},
-               p->first, VK_NULL_HANDLE);
+        submit(
+            &(struct submission){.cmd = fill, .wait = i ? back : VK_NULL_HANDLE, .signal = there},
+            p->first, VK_NULL_HANDLE);
         submit(&(struct submission){.cmd = copy, .wait = there, .signal = back}, p->second,
                VK_NULL_HANDLE);
         if (i % 10 == 9) {
@@ -150,8 +141,7 @@ static void binary(struct guest *g, struct pair *p)
     vkDestroySemaphore(g->device, back, NULL);
 }
 
-static void host_side(struct guest *g)
-{
+static void host_side(struct guest *g) {
     VkSemaphore one = create_timeline(g, 5), two = create_timeline(g, 0);
     GUEST_CHECK(value_of(g, one) == 5, "the initial value is %llu",
                 (unsigned long long)value_of(g, one));
@@ -180,18 +170,22 @@ static void host_side(struct guest *g)
 }
 
 /* A submission waits for a value that nobody has signaled yet: it must not run, and not be lost. */
-static void wait_before_signal(struct guest *g, struct pair *p)
-{
+static void wait_before_signal(struct guest *g, struct pair *p) {
     VkSemaphore gate = create_timeline(g, 0), done = create_timeline(g, 0);
     const VkFenceCreateInfo fence_info = {.sType = VK_STRUCTURE_TYPE_FENCE_CREATE_INFO};
     VkFence fence;
     GUEST_VK(vkCreateFence(g->device, &fence_info, NULL, &fence));
     memset(p->a.map, 0, SIZE);
     VkCommandBuffer fill = record(g, NULL, &p->a, 0x77777777);
-    submit(&(struct submission){.cmd = fill, .timeline = true, .wait = gate, .wait_value = 10,
-                                .signal = done, .signal_value = 3},
+    submit(&(struct submission){.cmd = fill,
+                                .timeline = true,
+                                .wait = gate,
+                                .wait_value = 10,
+                                .signal = done,
+                                .signal_value = 3},
            p->second, fence);
-    expect(vkWaitForFences(g->device, 1, &fence, VK_TRUE, 20 * MS), VK_TIMEOUT, "before the signal");
+    expect(vkWaitForFences(g->device, 1, &fence, VK_TRUE, 20 * MS), VK_TIMEOUT,
+           "before the signal");
     expect(wait_value(g, done, 3, 10 * MS), VK_TIMEOUT, "its own signal");
     signal_value(g, gate, 9);
     expect(vkGetFenceStatus(g->device, fence), VK_NOT_READY, "after too small a value");
@@ -208,14 +202,17 @@ static void wait_before_signal(struct guest *g, struct pair *p)
 }
 
 /* A chain of submissions that alternates between the queues and between fill and copy. */
-static void chain(struct guest *g, struct pair *p)
-{
+static void chain(struct guest *g, struct pair *p) {
     VkSemaphore timeline = create_timeline(g, 0);
     VkCommandBuffer cmds[LINKS];
     for (uint32_t i = 0; i < LINKS; i++) {
         cmds[i] = i % 2 ? record(g, &p->a, &p->b, 0) : record(g, NULL, &p->a, 0xc0de0000 + i);
-        submit(&(struct submission){.cmd = cmds[i], .timeline = true, .wait = timeline,
-                                    .wait_value = i, .signal = timeline, .signal_value = i + 1},
+        submit(&(struct submission){.cmd = cmds[i],
+                                    .timeline = true,
+                                    .wait = timeline,
+                                    .wait_value = i,
+                                    .signal = timeline,
+                                    .signal_value = i + 1},
                i % 2 ? p->second : p->first, VK_NULL_HANDLE);
     }
     for (uint32_t i = 2; i <= LINKS; i += 2) {
@@ -230,8 +227,7 @@ static void chain(struct guest *g, struct pair *p)
 }
 
 /* Two binary and one timeline semaphore in one vkQueueSubmit2 of two batches. */
-static void second_generation(struct guest *g, struct pair *p)
-{
+static void second_generation(struct guest *g, struct pair *p) {
     VkSemaphore binary = create_binary(g), timeline = create_timeline(g, 100);
     VkCommandBuffer fill = record(g, NULL, &p->a, 0x2b2b2b2b), copy = record(g, &p->a, &p->b, 0);
     const VkCommandBufferSubmitInfo cmds[2] = {
@@ -250,13 +246,19 @@ static void second_generation(struct guest *g, struct pair *p)
                                        .stageMask = VK_PIPELINE_STAGE_2_ALL_COMMANDS_BIT};
     const VkSubmitInfo2 submits[2] = {
         {.sType = VK_STRUCTURE_TYPE_SUBMIT_INFO_2,
-         .waitSemaphoreInfoCount = 1, .pWaitSemaphoreInfos = &start,
-         .commandBufferInfoCount = 1, .pCommandBufferInfos = &cmds[0],
-         .signalSemaphoreInfoCount = 1, .pSignalSemaphoreInfos = &between},
+         .waitSemaphoreInfoCount = 1,
+         .pWaitSemaphoreInfos = &start,
+         .commandBufferInfoCount = 1,
+         .pCommandBufferInfos = &cmds[0],
+         .signalSemaphoreInfoCount = 1,
+         .pSignalSemaphoreInfos = &between},
         {.sType = VK_STRUCTURE_TYPE_SUBMIT_INFO_2,
-         .waitSemaphoreInfoCount = 1, .pWaitSemaphoreInfos = &between,
-         .commandBufferInfoCount = 1, .pCommandBufferInfos = &cmds[1],
-         .signalSemaphoreInfoCount = 1, .pSignalSemaphoreInfos = &end},
+         .waitSemaphoreInfoCount = 1,
+         .pWaitSemaphoreInfos = &between,
+         .commandBufferInfoCount = 1,
+         .pCommandBufferInfos = &cmds[1],
+         .signalSemaphoreInfoCount = 1,
+         .pSignalSemaphoreInfos = &end},
     };
     GUEST_VK(vkQueueSubmit2(p->first, 2, submits, VK_NULL_HANDLE));
     expect(wait_value(g, timeline, 1ull << 33, UINT64_MAX), VK_SUCCESS, "vkQueueSubmit2");
@@ -273,8 +275,7 @@ struct waiter {
     VkResult results[8];
 };
 
-static void *wait_in_thread(void *argument)
-{
+static void *wait_in_thread(void *argument) {
     struct waiter *waiter = argument;
     for (uint32_t i = 0; i < 8; i++) {
         waiter->results[i] = wait_value(waiter->g, waiter->semaphore, i + 1, UINT64_MAX);
@@ -283,8 +284,7 @@ static void *wait_in_thread(void *argument)
 }
 
 /* Another thread waits without limit while this one signals, by host and by queue in turn. */
-static void threads(struct guest *g, struct pair *p)
-{
+static void threads(struct guest *g, struct pair *p) {
     struct waiter waiter = {.g = g, .semaphore = create_timeline(g, 0)};
     pthread_t thread;
     GUEST_CHECK(pthread_create(&thread, NULL, wait_in_thread, &waiter) == 0, "no thread");
@@ -292,8 +292,10 @@ static void threads(struct guest *g, struct pair *p)
         if (i % 2) {
             signal_value(g, waiter.semaphore, i);
         } else {
-            submit(&(struct submission){.timeline = true, .signal = waiter.semaphore,
-                                        .signal_value = i}, p->first, VK_NULL_HANDLE);
+            submit(&(struct submission){.timeline = true,
+                                        .signal = waiter.semaphore,
+                                        .signal_value = i},
+                   p->first, VK_NULL_HANDLE);
             GUEST_VK(vkQueueWaitIdle(p->first));
         }
     }
@@ -304,8 +306,7 @@ static void threads(struct guest *g, struct pair *p)
     vkDestroySemaphore(g->device, waiter.semaphore, NULL);
 }
 
-int main(int argc, char **argv)
-{
+int main(int argc, char **argv) {
     struct guest g;
     guest_init(&g, argc, argv, "semaphores");
     if (g.api_version < VK_API_VERSION_1_2) {

@@ -8,16 +8,14 @@
 
 enum { PARTS = 4 };
 
-static VkQueue sparse_queue(const struct guest *g)
-{
+static VkQueue sparse_queue(const struct guest *g) {
     if (!(g->family_properties.queueFlags & VK_QUEUE_SPARSE_BINDING_BIT)) {
         guest_skip("the queue family binds no sparse memory");
     }
     return g->queues[0];
 }
 
-static void bind_and_wait(const struct guest *g, VkQueue queue, const VkBindSparseInfo *info)
-{
+static void bind_and_wait(const struct guest *g, VkQueue queue, const VkBindSparseInfo *info) {
     const VkFenceCreateInfo fence_info = {.sType = VK_STRUCTURE_TYPE_FENCE_CREATE_INFO};
     VkFence fence;
     GUEST_VK(vkCreateFence(g->device, &fence_info, NULL, &fence));
@@ -27,8 +25,7 @@ static void bind_and_wait(const struct guest *g, VkQueue queue, const VkBindSpar
 }
 
 static VkBuffer sparse_buffer(const struct guest *g, VkDeviceSize size, VkBufferCreateFlags flags,
-                              VkMemoryRequirements *needs)
-{
+                              VkMemoryRequirements *needs) {
     const VkBufferCreateInfo info = {
         .sType = VK_STRUCTURE_TYPE_BUFFER_CREATE_INFO,
         .flags = VK_BUFFER_CREATE_SPARSE_BINDING_BIT | flags,
@@ -41,8 +38,7 @@ static VkBuffer sparse_buffer(const struct guest *g, VkDeviceSize size, VkBuffer
     return buffer;
 }
 
-static VkDeviceSize granularity(const struct guest *g)
-{
+static VkDeviceSize granularity(const struct guest *g) {
     VkMemoryRequirements needs;
     VkBuffer probe = sparse_buffer(g, 4, 0, &needs);
     vkDestroyBuffer(g->device, probe, NULL);
@@ -51,8 +47,7 @@ static VkDeviceSize granularity(const struct guest *g)
 
 /* Writes through the buffer and reads back; `bound` says which of its parts have memory. */
 static void through(struct guest *g, const char *name, VkBuffer buffer, VkDeviceSize part,
-                    uint32_t bound)
-{
+                    uint32_t bound) {
     struct guest_buffer from = guest_staging_create(g, part * PARTS);
     struct guest_buffer to = guest_staging_create(g, part * PARTS);
     uint32_t seed = 99;
@@ -82,12 +77,11 @@ static void through(struct guest *g, const char *name, VkBuffer buffer, VkDevice
     guest_buffer_destroy(g, &to);
 }
 
-static void buffers(struct guest *g, VkQueue queue, bool residency)
-{
+static void buffers(struct guest *g, VkQueue queue, bool residency) {
     VkDeviceSize part = granularity(g);
     VkMemoryRequirements needs;
-    VkBuffer buffer =
-        sparse_buffer(g, part * PARTS, residency ? VK_BUFFER_CREATE_SPARSE_RESIDENCY_BIT : 0, &needs);
+    VkBuffer buffer = sparse_buffer(g, part * PARTS,
+                                    residency ? VK_BUFFER_CREATE_SPARSE_RESIDENCY_BIT : 0, &needs);
     uint32_t type = guest_memory_type(g, needs.memoryTypeBits, 0);
     VkDeviceMemory memories[2] = {guest_allocate(g, part * 2, type),
                                   guest_allocate(g, part * 2, type)};
@@ -109,14 +103,14 @@ static void buffers(struct guest *g, VkQueue queue, bool residency)
         .pBufferBinds = &of_buffer,
     };
     bind_and_wait(g, queue, &info);
-    through(g, residency ? "partly resident" : "swapped parts", buffer, part, residency ? 0xb : 0xf);
+    through(g, residency ? "partly resident" : "swapped parts", buffer, part,
+            residency ? 0xb : 0xf);
     vkDestroyBuffer(g->device, buffer, NULL);
     vkFreeMemory(g->device, memories[0], NULL);
     vkFreeMemory(g->device, memories[1], NULL);
 }
 
-static VkSparseImageMemoryRequirements tile_requirements(const struct guest *g, VkImage image)
-{
+static VkSparseImageMemoryRequirements tile_requirements(const struct guest *g, VkImage image) {
     VkSparseImageMemoryRequirements list[8];
     uint32_t count = GUEST_COUNT(list);
     vkGetImageSparseMemoryRequirements(g->device, image, &count, list);
@@ -130,8 +124,7 @@ static VkSparseImageMemoryRequirements tile_requirements(const struct guest *g, 
 }
 
 /* Two by two tiles, each in a piece of one allocation, last tile first. */
-static void image(struct guest *g, VkQueue queue)
-{
+static void image(struct guest *g, VkQueue queue) {
     const VkFormat format = VK_FORMAT_R8G8B8A8_UNORM;
     const VkImageUsageFlags usage =
         VK_IMAGE_USAGE_TRANSFER_SRC_BIT | VK_IMAGE_USAGE_TRANSFER_DST_BIT;
@@ -145,9 +138,12 @@ static void image(struct guest *g, VkQueue queue)
         return;
     }
     const VkExtent3D tile = formats[0].imageGranularity;
-    struct guest_image made = {.format = format, .aspect = VK_IMAGE_ASPECT_COLOR_BIT,
-                               .width = tile.width * 2, .height = tile.height * 2,
-                               .mips = 1, .layers = 1};
+    struct guest_image made = {.format = format,
+                               .aspect = VK_IMAGE_ASPECT_COLOR_BIT,
+                               .width = tile.width * 2,
+                               .height = tile.height * 2,
+                               .mips = 1,
+                               .layers = 1};
     const VkImageCreateInfo create = {
         .sType = VK_STRUCTURE_TYPE_IMAGE_CREATE_INFO,
         .flags = VK_IMAGE_CREATE_SPARSE_BINDING_BIT | VK_IMAGE_CREATE_SPARSE_RESIDENCY_BIT,
@@ -163,8 +159,8 @@ static void image(struct guest *g, VkQueue queue)
     VkMemoryRequirements needs;
     vkGetImageMemoryRequirements(g->device, made.image, &needs);
     VkSparseImageMemoryRequirements tiles = tile_requirements(g, made.image);
-    made.memory = guest_allocate(g, needs.alignment * 4,
-                                 guest_memory_type(g, needs.memoryTypeBits, 0));
+    made.memory =
+        guest_allocate(g, needs.alignment * 4, guest_memory_type(g, needs.memoryTypeBits, 0));
     VkSparseImageMemoryBind binds[4];
     for (uint32_t i = 0; i < 4; i++) {
         binds[i] = (VkSparseImageMemoryBind){
@@ -176,9 +172,8 @@ static void image(struct guest *g, VkQueue queue)
         };
     }
     const VkSparseImageMemoryBindInfo of_image = {made.image, 4, binds};
-    const VkBindSparseInfo info = {.sType = VK_STRUCTURE_TYPE_BIND_SPARSE_INFO,
-                                   .imageBindCount = 1,
-                                   .pImageBinds = &of_image};
+    const VkBindSparseInfo info = {
+        .sType = VK_STRUCTURE_TYPE_BIND_SPARSE_INFO, .imageBindCount = 1, .pImageBinds = &of_image};
     bind_and_wait(g, queue, &info);
 
     const VkDeviceSize size = (VkDeviceSize)made.width * made.height * 4;
@@ -206,8 +201,7 @@ static void image(struct guest *g, VkQueue queue)
     guest_image_destroy(g, &made);
 }
 
-int main(int argc, char **argv)
-{
+int main(int argc, char **argv) {
     struct guest g;
     guest_init(&g, argc, argv, "sparse");
     VkPhysicalDeviceFeatures offered;

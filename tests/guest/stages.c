@@ -6,12 +6,12 @@
 #include "common/pipelines.h"
 
 #include "bend.tese.h"
+#include "full.vert.h"
 #include "patch.tesc.h"
 #include "patch.vert.h"
 #include "plain.frag.h"
 #include "spike.geom.h"
 #include "view.frag.h"
-#include "full.vert.h"
 
 enum { SIDE = 128, VIEWS = 2 };
 
@@ -25,8 +25,7 @@ struct stage {
 
 /* A pipeline of any stages without vertex input; the common builder knows two stages only. */
 static VkPipeline make_pipeline(const struct guest *g, const struct stage *stages, uint32_t count,
-                                VkPipelineLayout layout, VkRenderPass pass)
-{
+                                VkPipelineLayout layout, VkRenderPass pass) {
     VkPipelineShaderStageCreateInfo infos[4];
     bool patches = false;
     for (uint32_t i = 0; i < count; i++) {
@@ -42,7 +41,8 @@ static VkPipeline make_pipeline(const struct guest *g, const struct stage *stage
         .sType = VK_STRUCTURE_TYPE_PIPELINE_VERTEX_INPUT_STATE_CREATE_INFO};
     const VkPipelineInputAssemblyStateCreateInfo assembly = {
         .sType = VK_STRUCTURE_TYPE_PIPELINE_INPUT_ASSEMBLY_STATE_CREATE_INFO,
-        .topology = patches ? VK_PRIMITIVE_TOPOLOGY_PATCH_LIST : VK_PRIMITIVE_TOPOLOGY_TRIANGLE_LIST,
+        .topology =
+            patches ? VK_PRIMITIVE_TOPOLOGY_PATCH_LIST : VK_PRIMITIVE_TOPOLOGY_TRIANGLE_LIST,
     };
     const VkPipelineTessellationStateCreateInfo tessellation = {
         .sType = VK_STRUCTURE_TYPE_PIPELINE_TESSELLATION_STATE_CREATE_INFO,
@@ -90,8 +90,7 @@ static VkPipeline make_pipeline(const struct guest *g, const struct stage *stage
     return pipeline;
 }
 
-static void draw(struct guest *g, const char *name, const struct stage *stages, uint32_t count)
-{
+static void draw(struct guest *g, const char *name, const struct stage *stages, uint32_t count) {
     struct guest_target target = guest_target_create(
         g, &(struct guest_target_info){.width = SIDE, .height = SIDE, .color_format = COLOR});
     VkPipelineLayout layout = guest_pipeline_layout(g, VK_NULL_HANDLE, 0);
@@ -108,8 +107,7 @@ static void draw(struct guest *g, const char *name, const struct stage *stages, 
     guest_target_destroy(g, &target);
 }
 
-static VkRenderPass multiview_pass(const struct guest *g)
-{
+static VkRenderPass multiview_pass(const struct guest *g) {
     const VkAttachmentDescription attachment = {
         .format = COLOR,
         .samples = VK_SAMPLE_COUNT_1_BIT,
@@ -156,10 +154,11 @@ static VkRenderPass multiview_pass(const struct guest *g)
 }
 
 /* One draw into two layers, each in a color of its own. */
-static void multiview(struct guest *g)
-{
+static void multiview(struct guest *g) {
     struct guest_image image = guest_image_create(
-        g, &(struct guest_image_info){.format = COLOR, .width = SIDE, .height = SIDE,
+        g, &(struct guest_image_info){.format = COLOR,
+                                      .width = SIDE,
+                                      .height = SIDE,
                                       .layers = VIEWS,
                                       .usage = VK_IMAGE_USAGE_COLOR_ATTACHMENT_BIT |
                                                VK_IMAGE_USAGE_TRANSFER_SRC_BIT});
@@ -210,8 +209,7 @@ static void multiview(struct guest *g)
     guest_image_destroy(g, &image);
 }
 
-int main(int argc, char **argv)
-{
+int main(int argc, char **argv) {
     struct guest g;
     guest_init(&g, argc, argv, "stages");
     VkPhysicalDeviceMultiviewFeatures views = {

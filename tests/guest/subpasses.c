@@ -20,8 +20,7 @@ static const VkImageUsageFlags USAGES[IMAGES] = {
     VK_IMAGE_USAGE_COLOR_ATTACHMENT_BIT | VK_IMAGE_USAGE_TRANSFER_SRC_BIT,
 };
 
-static VkRenderPass create_pass(const struct guest *g)
-{
+static VkRenderPass create_pass(const struct guest *g) {
     VkAttachmentDescription attachments[IMAGES];
     for (uint32_t i = 0; i < IMAGES; i++) {
         attachments[i] = (VkAttachmentDescription){
@@ -80,8 +79,7 @@ static VkRenderPass create_pass(const struct guest *g)
 }
 
 static VkFramebuffer create_framebuffer(const struct guest *g, VkRenderPass pass,
-                                        const VkImageView *views, bool imageless)
-{
+                                        const VkImageView *views, bool imageless) {
     VkFramebufferAttachmentImageInfo images[IMAGES];
     for (uint32_t i = 0; i < IMAGES; i++) {
         images[i] = (VkFramebufferAttachmentImageInfo){
@@ -115,8 +113,7 @@ static VkFramebuffer create_framebuffer(const struct guest *g, VkRenderPass pass
     return made;
 }
 
-static void write_inputs(const struct guest *g, VkDescriptorSet set, const VkImageView *views)
-{
+static void write_inputs(const struct guest *g, VkDescriptorSet set, const VkImageView *views) {
     for (uint32_t i = 0; i < 2; i++) {
         const VkDescriptorImageInfo image = {VK_NULL_HANDLE, views[i],
                                              VK_IMAGE_LAYOUT_SHADER_READ_ONLY_OPTIMAL};
@@ -132,14 +129,13 @@ static void write_inputs(const struct guest *g, VkDescriptorSet set, const VkIma
     }
 }
 
-static void run(struct guest *g, const struct shapes *shapes, bool imageless)
-{
+static void run(struct guest *g, const struct shapes *shapes, bool imageless) {
     struct guest_image images[IMAGES];
     VkImageView views[IMAGES];
     for (uint32_t i = 0; i < IMAGES; i++) {
         images[i] = guest_image_create(
-            g, &(struct guest_image_info){.format = FORMATS[i], .width = SIDE, .height = SIDE,
-                                          .usage = USAGES[i]});
+            g, &(struct guest_image_info){
+                   .format = FORMATS[i], .width = SIDE, .height = SIDE, .usage = USAGES[i]});
         views[i] = images[i].view;
     }
     VkRenderPass pass = create_pass(g);
@@ -220,8 +216,7 @@ static void run(struct guest *g, const struct shapes *shapes, bool imageless)
     }
 }
 
-int main(int argc, char **argv)
-{
+int main(int argc, char **argv) {
     struct guest g;
     struct shapes shapes;
     guest_init(&g, argc, argv, "subpasses");

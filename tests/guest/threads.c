@@ -30,8 +30,7 @@ struct worker {
     uint32_t values[PIPELINES * VALUES];
 };
 
-static VkPipeline make_pipeline(const struct crew *crew, uint32_t factor)
-{
+static VkPipeline make_pipeline(const struct crew *crew, uint32_t factor) {
     const uint32_t constants[2] = {64, factor};
     const VkSpecializationMapEntry entries[] = {{0, 0, 4}, {1, 4, 4}};
     const VkSpecializationInfo special = {2, entries, sizeof(constants), constants};
@@ -49,13 +48,11 @@ static VkPipeline make_pipeline(const struct crew *crew, uint32_t factor)
     return pipeline;
 }
 
-static void submit_and_wait(struct crew *crew, VkCommandBuffer cmd)
-{
+static void submit_and_wait(struct crew *crew, VkCommandBuffer cmd) {
     const struct guest *g = crew->g;
     const VkFenceCreateInfo info = {.sType = VK_STRUCTURE_TYPE_FENCE_CREATE_INFO};
-    const VkSubmitInfo submit = {.sType = VK_STRUCTURE_TYPE_SUBMIT_INFO,
-                                 .commandBufferCount = 1,
-                                 .pCommandBuffers = &cmd};
+    const VkSubmitInfo submit = {
+        .sType = VK_STRUCTURE_TYPE_SUBMIT_INFO, .commandBufferCount = 1, .pCommandBuffers = &cmd};
     VkFence fence;
     GUEST_VK(vkCreateFence(g->device, &info, NULL, &fence));
     pthread_mutex_lock(&crew->queue_lock);
@@ -65,13 +62,12 @@ static void submit_and_wait(struct crew *crew, VkCommandBuffer cmd)
     vkDestroyFence(g->device, fence, NULL);
 }
 
-static void *work(void *argument)
-{
+static void *work(void *argument) {
     struct worker *worker = argument;
     struct crew *crew = worker->crew;
     const struct guest *g = crew->g;
-    const VkCommandPoolCreateInfo pool_info = {
-        .sType = VK_STRUCTURE_TYPE_COMMAND_POOL_CREATE_INFO, .queueFamilyIndex = g->family};
+    const VkCommandPoolCreateInfo pool_info = {.sType = VK_STRUCTURE_TYPE_COMMAND_POOL_CREATE_INFO,
+                                               .queueFamilyIndex = g->family};
     VkCommandPool pool;
     GUEST_VK(vkCreateCommandPool(g->device, &pool_info, NULL, &pool));
     const VkCommandBufferAllocateInfo allocate = {
@@ -82,8 +78,8 @@ static void *work(void *argument)
     };
     VkCommandBuffer cmd;
     GUEST_VK(vkAllocateCommandBuffers(g->device, &allocate, &cmd));
-    struct guest_buffer target = guest_buffer_create(
-        g, VALUES * 4, VK_BUFFER_USAGE_STORAGE_BUFFER_BIT, GUEST_HOST_MEMORY);
+    struct guest_buffer target =
+        guest_buffer_create(g, VALUES * 4, VK_BUFFER_USAGE_STORAGE_BUFFER_BIT, GUEST_HOST_MEMORY);
     VkDescriptorPool descriptors = guest_descriptor_pool(g, 1, 2, 0);
     VkDescriptorSet set = guest_descriptor_set(g, descriptors, crew->set_layout);
     guest_write_buffer(g, set, 0, VK_DESCRIPTOR_TYPE_STORAGE_BUFFER, crew->source.buffer);
@@ -118,8 +114,7 @@ static void *work(void *argument)
     return NULL;
 }
 
-static void round_of_threads(struct guest *g, struct crew *crew, bool last)
-{
+static void round_of_threads(struct guest *g, struct crew *crew, bool last) {
     static struct worker workers[THREADS];
     for (uint32_t i = 0; i < THREADS; i++) {
         memset(workers[i].values, 0, sizeof(workers[i].values));
@@ -138,15 +133,14 @@ static void round_of_threads(struct guest *g, struct crew *crew, bool last)
     }
 }
 
-int main(int argc, char **argv)
-{
+int main(int argc, char **argv) {
     struct guest g;
     guest_init(&g, argc, argv, "threads");
     guest_create_device(&g, NULL, 0, NULL);
     const VkDescriptorType types[] = {VK_DESCRIPTOR_TYPE_STORAGE_BUFFER,
                                       VK_DESCRIPTOR_TYPE_STORAGE_BUFFER};
-    const VkPipelineCacheCreateInfo cache_info = {
-        .sType = VK_STRUCTURE_TYPE_PIPELINE_CACHE_CREATE_INFO};
+    const VkPipelineCacheCreateInfo cache_info = {.sType =
+                                                      VK_STRUCTURE_TYPE_PIPELINE_CACHE_CREATE_INFO};
     struct crew crew = {
         .g = &g,
         .shader = guest_shader(&g, GUEST_CODE(mix_comp)),

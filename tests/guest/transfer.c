@@ -13,8 +13,7 @@ static const VkFormat COLOR = VK_FORMAT_R8G8B8A8_UNORM;
 static const VkImageUsageFlags BOTH_WAYS =
     VK_IMAGE_USAGE_TRANSFER_SRC_BIT | VK_IMAGE_USAGE_TRANSFER_DST_BIT;
 
-static void fill_random(struct guest_buffer *buffer, uint32_t seed)
-{
+static void fill_random(struct guest_buffer *buffer, uint32_t seed) {
     uint32_t *words = buffer->map;
     for (VkDeviceSize i = 0; i < buffer->size / 4; i++) {
         words[i] = guest_random(&seed);
@@ -22,8 +21,7 @@ static void fill_random(struct guest_buffer *buffer, uint32_t seed)
 }
 
 /* vkCmdFillBuffer, vkCmdUpdateBuffer and vkCmdCopyBuffer with several regions. */
-static void buffers(struct guest *g)
-{
+static void buffers(struct guest *g) {
     struct guest_buffer from = guest_staging_create(g, 8192), to = guest_staging_create(g, 8192);
     unsigned char update[1024];
     fill_random(&from, 21);
@@ -41,8 +39,8 @@ static void buffers(struct guest *g)
     const unsigned char *bytes = to.map;
     for (uint32_t i = 0; i < GUEST_COUNT(regions); i++) {
         GUEST_CHECK(memcmp(bytes + regions[i].dstOffset,
-                           (unsigned char *)from.map + regions[i].srcOffset,
-                           regions[i].size) == 0, "copied region %u", i);
+                           (unsigned char *)from.map + regions[i].srcOffset, regions[i].size) == 0,
+                    "copied region %u", i);
     }
     GUEST_CHECK(memcmp(bytes + 128, update, sizeof(update)) == 0, "updated bytes");
     guest_result(g, "buffer", bytes, to.size);
@@ -51,30 +49,33 @@ static void buffers(struct guest *g)
 }
 
 /* Rows longer than the image, a part of it, several layers in one copy, and back. */
-static void layered_image(struct guest *g)
-{
+static void layered_image(struct guest *g) {
     const uint32_t row = SIDE + 13, slice = SIDE + 3;
     struct guest_buffer from = guest_staging_create(g, (VkDeviceSize)row * slice * LAYERS * 4);
     struct guest_buffer to = guest_staging_create(g, SIDE * SIDE * LAYERS * 4);
     struct guest_image image = guest_image_create(
-        g, &(struct guest_image_info){.format = COLOR, .width = SIDE, .height = SIDE,
-                                      .layers = LAYERS, .usage = BOTH_WAYS});
+        g,
+        &(struct guest_image_info){
+            .format = COLOR, .width = SIDE, .height = SIDE, .layers = LAYERS, .usage = BOTH_WAYS});
     fill_random(&from, 22);
     VkCommandBuffer cmd = guest_cmd_begin(g);
     guest_cmd_layout(cmd, &image, VK_IMAGE_LAYOUT_UNDEFINED, VK_IMAGE_LAYOUT_TRANSFER_DST_OPTIMAL);
-    const VkBufferImageCopy upload = {0, row, slice, {VK_IMAGE_ASPECT_COLOR_BIT, 0, 0, LAYERS},
-                                      {0, 0, 0}, {SIDE, SIDE, 1}};
+    const VkBufferImageCopy upload = {
+        0, row, slice, {VK_IMAGE_ASPECT_COLOR_BIT, 0, 0, LAYERS}, {0, 0, 0}, {SIDE, SIDE, 1}};
     vkCmdCopyBufferToImage(cmd, from.buffer, image.image, VK_IMAGE_LAYOUT_TRANSFER_DST_OPTIMAL, 1,
                            &upload);
     guest_cmd_layout(cmd, &image, VK_IMAGE_LAYOUT_TRANSFER_DST_OPTIMAL, VK_IMAGE_LAYOUT_GENERAL);
     /* Within the image: a part of layer 0 goes to layer 2. */
-    const VkImageCopy inside = {{VK_IMAGE_ASPECT_COLOR_BIT, 0, 0, 1}, {5, 6, 0},
-                                {VK_IMAGE_ASPECT_COLOR_BIT, 0, 2, 1}, {20, 10, 0}, {31, 17, 1}};
+    const VkImageCopy inside = {{VK_IMAGE_ASPECT_COLOR_BIT, 0, 0, 1},
+                                {5, 6, 0},
+                                {VK_IMAGE_ASPECT_COLOR_BIT, 0, 2, 1},
+                                {20, 10, 0},
+                                {31, 17, 1}};
     vkCmdCopyImage(cmd, image.image, VK_IMAGE_LAYOUT_GENERAL, image.image, VK_IMAGE_LAYOUT_GENERAL,
                    1, &inside);
     guest_cmd_barrier(cmd);
-    const VkBufferImageCopy download = {0, 0, 0, {VK_IMAGE_ASPECT_COLOR_BIT, 0, 0, LAYERS},
-                                        {0, 0, 0}, {SIDE, SIDE, 1}};
+    const VkBufferImageCopy download = {
+        0, 0, 0, {VK_IMAGE_ASPECT_COLOR_BIT, 0, 0, LAYERS}, {0, 0, 0}, {SIDE, SIDE, 1}};
     vkCmdCopyImageToBuffer(cmd, image.image, VK_IMAGE_LAYOUT_GENERAL, to.buffer, 1, &download);
     guest_cmd_finish(g, cmd);
     const uint32_t *source = from.map, *target = to.map;
@@ -84,7 +85,8 @@ static void layered_image(struct guest *g)
     }
     for (uint32_t y = 0; y < 17; y++) {
         GUEST_CHECK(memcmp(target + (2 * SIDE + 10 + y) * SIDE + 20, source + (6 + y) * row + 5,
-                           31 * 4) == 0, "row %u of the copied part", y);
+                           31 * 4) == 0,
+                    "row %u of the copied part", y);
     }
     guest_result(g, "layers", to.map, to.size);
     guest_image_destroy(g, &image);
@@ -92,12 +94,15 @@ static void layered_image(struct guest *g)
     guest_buffer_destroy(g, &to);
 }
 
-static void volume(struct guest *g)
-{
+static void volume(struct guest *g) {
     struct guest_buffer from = guest_staging_create(g, SIDE * SIDE * DEPTH * 4);
     struct guest_buffer to = guest_staging_create(g, SIDE * SIDE * DEPTH * 4);
-    struct guest_image image = {.format = COLOR, .aspect = VK_IMAGE_ASPECT_COLOR_BIT,
-                                .width = SIDE, .height = SIDE, .mips = 1, .layers = 1};
+    struct guest_image image = {.format = COLOR,
+                                .aspect = VK_IMAGE_ASPECT_COLOR_BIT,
+                                .width = SIDE,
+                                .height = SIDE,
+                                .mips = 1,
+                                .layers = 1};
     const VkImageCreateInfo info = {
         .sType = VK_STRUCTURE_TYPE_IMAGE_CREATE_INFO,
         .imageType = VK_IMAGE_TYPE_3D,
@@ -113,11 +118,11 @@ static void volume(struct guest *g)
         .sType = VK_STRUCTURE_TYPE_IMAGE_MEMORY_REQUIREMENTS_INFO_2, .image = image.image};
     VkMemoryRequirements2 needs = {.sType = VK_STRUCTURE_TYPE_MEMORY_REQUIREMENTS_2};
     vkGetImageMemoryRequirements2(g->device, &ask, &needs);
-    image.memory = guest_allocate(
-        g, needs.memoryRequirements.size,
-        guest_memory_type(g, needs.memoryRequirements.memoryTypeBits, 0));
+    image.memory = guest_allocate(g, needs.memoryRequirements.size,
+                                  guest_memory_type(g, needs.memoryRequirements.memoryTypeBits, 0));
     const VkBindImageMemoryInfo bind = {.sType = VK_STRUCTURE_TYPE_BIND_IMAGE_MEMORY_INFO,
-                                        .image = image.image, .memory = image.memory};
+                                        .image = image.image,
+                                        .memory = image.memory};
     GUEST_VK(vkBindImageMemory2(g->device, 1, &bind));
     fill_random(&from, 23);
     VkCommandBuffer cmd = guest_cmd_begin(g);
@@ -140,8 +145,7 @@ static void volume(struct guest *g)
 
 /* From a random source into `to`, already in TRANSFER_DST_OPTIMAL, two regions per filter. */
 static void blit_parts(VkCommandBuffer cmd, const struct guest_image *from,
-                       const struct guest_image *to)
-{
+                       const struct guest_image *to) {
     const int32_t half = SIDE / 2, whole = SIDE;
     const VkImageSubresourceLayers layer = {VK_IMAGE_ASPECT_COLOR_BIT, 0, 0, 1};
     const VkImageBlit nearest[] = {
@@ -171,13 +175,12 @@ static const struct {
     {"blit to rg32f", VK_FORMAT_R32G32_SFLOAT, 8},
 };
 
-static void blits(struct guest *g)
-{
+static void blits(struct guest *g) {
     struct guest_buffer texels = guest_staging_create(g, SIDE * SIDE * 4);
     fill_random(&texels, 24);
     struct guest_image from = guest_image_create(
-        g, &(struct guest_image_info){.format = COLOR, .width = SIDE, .height = SIDE,
-                                      .usage = BOTH_WAYS});
+        g, &(struct guest_image_info){
+               .format = COLOR, .width = SIDE, .height = SIDE, .usage = BOTH_WAYS});
     VkCommandBuffer cmd = guest_cmd_begin(g);
     const VkBufferImageCopy upload = {.imageSubresource = {VK_IMAGE_ASPECT_COLOR_BIT, 0, 0, 1},
                                       .imageExtent = {SIDE, SIDE, 1}};
@@ -192,9 +195,11 @@ static void blits(struct guest *g)
             guest_result(g, BLIT_TARGETS[i].name, "not offered", 11);
             continue;
         }
-        struct guest_image to = guest_image_create(
-            g, &(struct guest_image_info){.format = BLIT_TARGETS[i].format, .width = SIDE,
-                                          .height = SIDE, .usage = BOTH_WAYS});
+        struct guest_image to =
+            guest_image_create(g, &(struct guest_image_info){.format = BLIT_TARGETS[i].format,
+                                                             .width = SIDE,
+                                                             .height = SIDE,
+                                                             .usage = BOTH_WAYS});
         cmd = guest_cmd_begin(g);
         guest_cmd_layout(cmd, &to, VK_IMAGE_LAYOUT_UNDEFINED, VK_IMAGE_LAYOUT_TRANSFER_DST_OPTIMAL);
         blit_parts(cmd, &from, &to);
@@ -209,14 +214,17 @@ static void blits(struct guest *g)
     guest_buffer_destroy(g, &texels);
 }
 
-static void clears(struct guest *g)
-{
-    struct guest_image color = guest_image_create(
-        g, &(struct guest_image_info){.format = VK_FORMAT_R32G32B32A32_UINT, .width = SIDE,
-                                      .height = SIDE, .usage = BOTH_WAYS});
-    struct guest_image depth = guest_image_create(
-        g, &(struct guest_image_info){.format = guest_depth_stencil_format(g), .width = SIDE,
-                                      .height = SIDE, .usage = BOTH_WAYS});
+static void clears(struct guest *g) {
+    struct guest_image color =
+        guest_image_create(g, &(struct guest_image_info){.format = VK_FORMAT_R32G32B32A32_UINT,
+                                                         .width = SIDE,
+                                                         .height = SIDE,
+                                                         .usage = BOTH_WAYS});
+    struct guest_image depth =
+        guest_image_create(g, &(struct guest_image_info){.format = guest_depth_stencil_format(g),
+                                                         .width = SIDE,
+                                                         .height = SIDE,
+                                                         .usage = BOTH_WAYS});
     const VkClearColorValue value = {.uint32 = {1, 0x80000000u, 0xffffffffu, 12345}};
     const VkClearDepthStencilValue far = {0.25f, 0xa5};
     const VkImageSubresourceRange color_range = {VK_IMAGE_ASPECT_COLOR_BIT, 0, 1, 0, 1};
@@ -249,8 +257,7 @@ static void clears(struct guest *g)
     guest_image_destroy(g, &depth);
 }
 
-int main(int argc, char **argv)
-{
+int main(int argc, char **argv) {
     struct guest g;
     guest_init(&g, argc, argv, "transfer");
     guest_create_device(&g, NULL, 0, NULL);

@@ -5,8 +5,7 @@
 #include <string.h>
 #include <time.h>
 
-void guest_say(const char *format, ...)
-{
+void guest_say(const char *format, ...) {
     va_list arguments;
     va_start(arguments, format);
     vprintf(format, arguments);
@@ -15,8 +14,7 @@ void guest_say(const char *format, ...)
     fflush(stdout);
 }
 
-_Noreturn void guest_skip(const char *format, ...)
-{
+_Noreturn void guest_skip(const char *format, ...) {
     va_list arguments;
     printf("skipped: ");
     va_start(arguments, format);
@@ -27,8 +25,7 @@ _Noreturn void guest_skip(const char *format, ...)
     _Exit(GUEST_SKIP);
 }
 
-_Noreturn void guest_fail(const char *file, int line, const char *format, ...)
-{
+_Noreturn void guest_fail(const char *file, int line, const char *format, ...) {
     const char *slash = strrchr(file, '/');
     va_list arguments;
     fflush(stdout);
@@ -42,8 +39,7 @@ _Noreturn void guest_fail(const char *file, int line, const char *format, ...)
     _Exit(1);
 }
 
-const char *guest_result_name(VkResult result)
-{
+const char *guest_result_name(VkResult result) {
     switch (result) {
     case VK_SUCCESS:
         return "VK_SUCCESS";
@@ -88,8 +84,7 @@ const char *guest_result_name(VkResult result)
     }
 }
 
-const char *guest_option(const struct guest *g, const char *option, const char *otherwise)
-{
+const char *guest_option(const struct guest *g, const char *option, const char *otherwise) {
     for (int i = 1; i + 1 < g->argc; i++) {
         if (strcmp(g->argv[i], option) == 0) {
             return g->argv[i + 1];
@@ -99,21 +94,19 @@ const char *guest_option(const struct guest *g, const char *option, const char *
 }
 
 uint32_t guest_option_number(const struct guest *g, const char *option, uint32_t otherwise,
-                             uint32_t most)
-{
+                             uint32_t most) {
     const char *text = guest_option(g, option, NULL);
     if (!text) {
         return otherwise;
     }
     char *end;
     unsigned long value = strtoul(text, &end, 10);
-    GUEST_CHECK(end != text && *end == '\0' && value <= most, "%s %s: not a number from 0 to %u", option,
-                text, most);
+    GUEST_CHECK(end != text && *end == '\0' && value <= most, "%s %s: not a number from 0 to %u",
+                option, text, most);
     return (uint32_t)value;
 }
 
-void guest_result(struct guest *g, const char *name, const void *data, size_t size)
-{
+void guest_result(struct guest *g, const char *name, const void *data, size_t size) {
     guest_say("  %-28s %8zu bytes, hash %016llx", name, size,
               (unsigned long long)guest_hash(data, size));
     if (!g->out) {
@@ -125,8 +118,7 @@ void guest_result(struct guest *g, const char *name, const void *data, size_t si
     GUEST_CHECK(!ferror(g->out), "cannot write the result file");
 }
 
-uint32_t guest_random(uint32_t *state)
-{
+uint32_t guest_random(uint32_t *state) {
     uint32_t x = *state ? *state : 0x9e3779b9u;
     x ^= x << 13;
     x ^= x >> 17;
@@ -135,8 +127,7 @@ uint32_t guest_random(uint32_t *state)
     return x;
 }
 
-uint64_t guest_hash(const void *data, size_t size)
-{
+uint64_t guest_hash(const void *data, size_t size) {
     const unsigned char *bytes = data;
     uint64_t hash = 0xcbf29ce484222325u;
     for (size_t i = 0; i < size; i++) {
@@ -145,8 +136,7 @@ uint64_t guest_hash(const void *data, size_t size)
     return hash;
 }
 
-double guest_now(void)
-{
+double guest_now(void) {
     struct timespec now;
     clock_gettime(CLOCK_MONOTONIC, &now);
     return (double)now.tv_sec + (double)now.tv_nsec * 1e-9;

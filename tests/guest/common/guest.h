@@ -113,9 +113,8 @@ double guest_now(void);
         }                                                                                          \
     } while (0)
 
-/* Device-level entry point of an extension or of a version above 1.1; ends the process if absent. */
-#define GUEST_DEVICE_PROC(g, type, name)                                                           \
-    ((type)guest_device_proc((g), (name)))
+/* Device-level entry point of an extension or of a later version; ends the process if absent. */
+#define GUEST_DEVICE_PROC(g, type, name) ((type)guest_device_proc((g), (name)))
 PFN_vkVoidFunction guest_device_proc(const struct guest *g, const char *name);
 
 #endif

@@ -4,13 +4,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-static uint32_t lesser(uint32_t a, uint32_t b)
-{
+static uint32_t lesser(uint32_t a, uint32_t b) {
     return a < b ? a : b;
 }
 
-static bool instance_has_extension(const char *name)
-{
+static bool instance_has_extension(const char *name) {
     uint32_t count = 0;
     GUEST_VK(vkEnumerateInstanceExtensionProperties(NULL, &count, NULL));
     VkExtensionProperties *list = calloc(count + 1, sizeof(*list));
@@ -24,8 +22,7 @@ static bool instance_has_extension(const char *name)
     return found;
 }
 
-bool guest_has_extension(const struct guest *g, const char *name)
-{
+bool guest_has_extension(const struct guest *g, const char *name) {
     uint32_t count = 0;
     GUEST_VK(vkEnumerateDeviceExtensionProperties(g->physical, NULL, &count, NULL));
     VkExtensionProperties *list = calloc(count + 1, sizeof(*list));
@@ -39,14 +36,13 @@ bool guest_has_extension(const struct guest *g, const char *name)
     return found;
 }
 
-static void create_instance(struct guest *g)
-{
+static void create_instance(struct guest *g) {
     uint32_t version = VK_API_VERSION_1_0;
     GUEST_VK(vkEnumerateInstanceVersion(&version));
     GUEST_CHECK(version >= VK_API_VERSION_1_1, "the Vulkan loader is older than 1.1");
     g->api_version = lesser(version, VK_API_VERSION_1_3);
 
-    /* Drivers like MoltenVK show themselves only to those who say they can live with portability. */
+    /* Drivers like MoltenVK show themselves only to those who accept portability. */
     const char *const portability = "VK_KHR_portability_enumeration";
     bool portable = instance_has_extension(portability);
     const VkApplicationInfo application = {
@@ -67,8 +63,7 @@ static void create_instance(struct guest *g)
     GUEST_VK(vkCreateInstance(&info, NULL, &g->instance));
 }
 
-static void pick_physical_device(struct guest *g)
-{
+static void pick_physical_device(struct guest *g) {
     VkPhysicalDevice devices[16];
     uint32_t count = GUEST_COUNT(devices);
     VkResult result = vkEnumeratePhysicalDevices(g->instance, &count, devices);
@@ -86,8 +81,7 @@ static void pick_physical_device(struct guest *g)
               VK_API_VERSION_PATCH(g->properties.apiVersion));
 }
 
-static void pick_queue_family(struct guest *g)
-{
+static void pick_queue_family(struct guest *g) {
     VkQueueFamilyProperties families[32];
     uint32_t count = GUEST_COUNT(families);
     vkGetPhysicalDeviceQueueFamilyProperties(g->physical, &count, families);
@@ -103,8 +97,7 @@ static void pick_queue_family(struct guest *g)
     guest_skip("no queue family with graphics and compute");
 }
 
-void guest_init(struct guest *g, int argc, char **argv, const char *name)
-{
+void guest_init(struct guest *g, int argc, char **argv, const char *name) {
     *g = (struct guest){.name = name, .argc = argc, .argv = argv};
     const char *out = guest_option(g, "--out", NULL);
     if (out) {
@@ -117,8 +110,7 @@ void guest_init(struct guest *g, int argc, char **argv, const char *name)
 }
 
 void guest_create_device(struct guest *g, const char *const *extensions, uint32_t count,
-                         const void *features)
-{
+                         const void *features) {
     const char *names[32];
     GUEST_CHECK(count < GUEST_COUNT(names), "too many extensions");
     for (uint32_t i = 0; i < count; i++) {
@@ -155,15 +147,13 @@ void guest_create_device(struct guest *g, const char *const *extensions, uint32_
     GUEST_VK(vkCreateCommandPool(g->device, &pool, NULL, &g->pool));
 }
 
-PFN_vkVoidFunction guest_device_proc(const struct guest *g, const char *name)
-{
+PFN_vkVoidFunction guest_device_proc(const struct guest *g, const char *name) {
     PFN_vkVoidFunction proc = vkGetDeviceProcAddr(g->device, name);
     GUEST_CHECK(proc, "the device has no %s", name);
     return proc;
 }
 
-int guest_finish(struct guest *g)
-{
+int guest_finish(struct guest *g) {
     if (g->device) {
         GUEST_VK(vkDeviceWaitIdle(g->device));
         vkDestroyCommandPool(g->device, g->pool, NULL);

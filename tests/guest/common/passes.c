@@ -3,8 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-static VkAttachmentDescription attachment(VkFormat format, VkSampleCountFlagBits samples)
-{
+static VkAttachmentDescription attachment(VkFormat format, VkSampleCountFlagBits samples) {
     return (VkAttachmentDescription){
         .format = format,
         .samples = samples,
@@ -16,8 +15,7 @@ static VkAttachmentDescription attachment(VkFormat format, VkSampleCountFlagBits
     };
 }
 
-static void create_pass(const struct guest *g, struct guest_target *target)
-{
+static void create_pass(const struct guest *g, struct guest_target *target) {
     VkAttachmentDescription attachments[3] = {attachment(target->color.format, target->samples)};
     uint32_t count = 1;
     const VkAttachmentReference color = {0, VK_IMAGE_LAYOUT_COLOR_ATTACHMENT_OPTIMAL};
@@ -57,8 +55,7 @@ static void create_pass(const struct guest *g, struct guest_target *target)
     GUEST_VK(vkCreateRenderPass(g->device, &info, NULL, &target->pass));
 }
 
-static void create_framebuffer(const struct guest *g, struct guest_target *target)
-{
+static void create_framebuffer(const struct guest *g, struct guest_target *target) {
     VkImageView views[3] = {target->color.view};
     uint32_t count = 1;
     if (target->depth.image) {
@@ -80,8 +77,7 @@ static void create_framebuffer(const struct guest *g, struct guest_target *targe
 }
 
 struct guest_target guest_target_create(const struct guest *g,
-                                        const struct guest_target_info *info)
-{
+                                        const struct guest_target_info *info) {
     struct guest_target made = {
         .width = info->width,
         .height = info->height,
@@ -110,8 +106,7 @@ struct guest_target guest_target_create(const struct guest *g,
     return made;
 }
 
-void guest_target_destroy(const struct guest *g, struct guest_target *target)
-{
+void guest_target_destroy(const struct guest *g, struct guest_target *target) {
     vkDestroyFramebuffer(g->device, target->framebuffer, NULL);
     vkDestroyRenderPass(g->device, target->pass, NULL);
     if (target->depth.image) {
@@ -124,8 +119,7 @@ void guest_target_destroy(const struct guest *g, struct guest_target *target)
 }
 
 void guest_target_begin(const struct guest_target *target, VkCommandBuffer cmd,
-                        VkSubpassContents contents, const VkClearColorValue *color)
-{
+                        VkSubpassContents contents, const VkClearColorValue *color) {
     VkClearValue clears[3] = {{.color = {.float32 = {0.05f, 0.05f, 0.25f, 1.0f}}}};
     uint32_t count = 1;
     if (color) {
@@ -148,8 +142,7 @@ void guest_target_begin(const struct guest_target *target, VkCommandBuffer cmd,
     vkCmdBeginRenderPass(cmd, &begin, contents);
 }
 
-VkFormat guest_depth_stencil_format(const struct guest *g)
-{
+VkFormat guest_depth_stencil_format(const struct guest *g) {
     const VkFormat formats[] = {VK_FORMAT_D32_SFLOAT_S8_UINT, VK_FORMAT_D24_UNORM_S8_UINT};
     for (uint32_t i = 0; i < GUEST_COUNT(formats); i++) {
         if (guest_format_has(g, formats[i], VK_FORMAT_FEATURE_DEPTH_STENCIL_ATTACHMENT_BIT)) {
@@ -160,8 +153,7 @@ VkFormat guest_depth_stencil_format(const struct guest *g)
 }
 
 void guest_image_result(struct guest *g, const char *name, const struct guest_image *image,
-                        VkImageAspectFlags aspect, uint32_t texel, void **keep)
-{
+                        VkImageAspectFlags aspect, uint32_t texel, void **keep) {
     struct guest_buffer bytes =
         guest_staging_create(g, (VkDeviceSize)image->width * image->height * texel);
     VkCommandBuffer cmd = guest_cmd_begin(g);

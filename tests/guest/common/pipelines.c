@@ -1,7 +1,6 @@
 #include "pipelines.h"
 
-VkShaderModule guest_shader(const struct guest *g, const uint32_t *code, size_t size)
-{
+VkShaderModule guest_shader(const struct guest *g, const uint32_t *code, size_t size) {
     const VkShaderModuleCreateInfo info = {
         .sType = VK_STRUCTURE_TYPE_SHADER_MODULE_CREATE_INFO,
         .codeSize = size,
@@ -13,8 +12,7 @@ VkShaderModule guest_shader(const struct guest *g, const uint32_t *code, size_t 
 }
 
 VkDescriptorSetLayout guest_set_layout(const struct guest *g, const VkDescriptorType *types,
-                                       uint32_t count)
-{
+                                       uint32_t count) {
     VkDescriptorSetLayoutBinding bindings[16];
     GUEST_CHECK(count <= GUEST_COUNT(bindings), "too many bindings");
     for (uint32_t i = 0; i < count; i++) {
@@ -38,8 +36,7 @@ VkDescriptorSetLayout guest_set_layout(const struct guest *g, const VkDescriptor
 }
 
 VkPipelineLayout guest_pipeline_layout(const struct guest *g, VkDescriptorSetLayout set_layout,
-                                       uint32_t push_size)
-{
+                                       uint32_t push_size) {
     const VkPushConstantRange push = {VK_SHADER_STAGE_ALL, 0, push_size};
     const VkPipelineLayoutCreateInfo info = {
         .sType = VK_STRUCTURE_TYPE_PIPELINE_LAYOUT_CREATE_INFO,
@@ -54,8 +51,7 @@ VkPipelineLayout guest_pipeline_layout(const struct guest *g, VkDescriptorSetLay
 }
 
 VkDescriptorPool guest_descriptor_pool(const struct guest *g, uint32_t sets, uint32_t each,
-                                       VkDescriptorPoolCreateFlags flags)
-{
+                                       VkDescriptorPoolCreateFlags flags) {
     VkDescriptorPoolSize sizes[VK_DESCRIPTOR_TYPE_INPUT_ATTACHMENT + 1];
     for (uint32_t i = 0; i < GUEST_COUNT(sizes); i++) {
         sizes[i] = (VkDescriptorPoolSize){(VkDescriptorType)i, each};
@@ -73,8 +69,7 @@ VkDescriptorPool guest_descriptor_pool(const struct guest *g, uint32_t sets, uin
 }
 
 VkDescriptorSet guest_descriptor_set(const struct guest *g, VkDescriptorPool pool,
-                                     VkDescriptorSetLayout layout)
-{
+                                     VkDescriptorSetLayout layout) {
     const VkDescriptorSetAllocateInfo info = {
         .sType = VK_STRUCTURE_TYPE_DESCRIPTOR_SET_ALLOCATE_INFO,
         .descriptorPool = pool,
@@ -87,8 +82,7 @@ VkDescriptorSet guest_descriptor_set(const struct guest *g, VkDescriptorPool poo
 }
 
 void guest_write_buffer(const struct guest *g, VkDescriptorSet set, uint32_t binding,
-                        VkDescriptorType type, VkBuffer buffer)
-{
+                        VkDescriptorType type, VkBuffer buffer) {
     const VkDescriptorBufferInfo target = {buffer, 0, VK_WHOLE_SIZE};
     const VkWriteDescriptorSet write = {
         .sType = VK_STRUCTURE_TYPE_WRITE_DESCRIPTOR_SET,
@@ -102,8 +96,7 @@ void guest_write_buffer(const struct guest *g, VkDescriptorSet set, uint32_t bin
 }
 
 VkPipeline guest_compute_pipeline(const struct guest *g, VkShaderModule shader,
-                                  VkPipelineLayout layout, const VkSpecializationInfo *constants)
-{
+                                  VkPipelineLayout layout, const VkSpecializationInfo *constants) {
     const VkComputePipelineCreateInfo info = {
         .sType = VK_STRUCTURE_TYPE_COMPUTE_PIPELINE_CREATE_INFO,
         .stage = {.sType = VK_STRUCTURE_TYPE_PIPELINE_SHADER_STAGE_CREATE_INFO,
@@ -118,8 +111,7 @@ VkPipeline guest_compute_pipeline(const struct guest *g, VkShaderModule shader,
     return pipeline;
 }
 
-static VkPipelineDepthStencilStateCreateInfo depth_stencil(const struct guest_graphics_info *info)
-{
+static VkPipelineDepthStencilStateCreateInfo depth_stencil(const struct guest_graphics_info *info) {
     const VkStencilOpState face = {
         .failOp = VK_STENCIL_OP_KEEP,
         .passOp = VK_STENCIL_OP_REPLACE,
@@ -140,8 +132,7 @@ static VkPipelineDepthStencilStateCreateInfo depth_stencil(const struct guest_gr
     };
 }
 
-VkPipeline guest_graphics_pipeline(const struct guest *g, const struct guest_graphics_info *info)
-{
+VkPipeline guest_graphics_pipeline(const struct guest *g, const struct guest_graphics_info *info) {
     const VkPipelineShaderStageCreateInfo stages[2] = {
         {.sType = VK_STRUCTURE_TYPE_PIPELINE_SHADER_STAGE_CREATE_INFO,
          .stage = VK_SHADER_STAGE_VERTEX_BIT,

@@ -12,7 +12,7 @@
 
 VkShaderModule guest_shader(const struct guest *g, const uint32_t *code, size_t size);
 
-/* A set layout with bindings 0…count-1 of the given types, one descriptor each, for all stages. */
+/* A set layout of bindings 0…count-1 of the given types, one descriptor each, for all stages. */
 VkDescriptorSetLayout guest_set_layout(const struct guest *g, const VkDescriptorType *types,
                                        uint32_t count);
 

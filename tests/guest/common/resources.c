@@ -3,8 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-uint32_t guest_find_memory_type(const struct guest *g, uint32_t bits, VkMemoryPropertyFlags flags)
-{
+uint32_t guest_find_memory_type(const struct guest *g, uint32_t bits, VkMemoryPropertyFlags flags) {
     for (uint32_t i = 0; i < g->memory.memoryTypeCount; i++) {
         if ((bits & (1u << i)) && (g->memory.memoryTypes[i].propertyFlags & flags) == flags) {
             return i;
@@ -13,15 +12,13 @@ uint32_t guest_find_memory_type(const struct guest *g, uint32_t bits, VkMemoryPr
     return UINT32_MAX;
 }
 
-uint32_t guest_memory_type(const struct guest *g, uint32_t bits, VkMemoryPropertyFlags flags)
-{
+uint32_t guest_memory_type(const struct guest *g, uint32_t bits, VkMemoryPropertyFlags flags) {
     uint32_t type = guest_find_memory_type(g, bits, flags);
     GUEST_CHECK(type != UINT32_MAX, "no memory type with flags %#x among %#x", flags, bits);
     return type;
 }
 
-VkDeviceMemory guest_allocate(const struct guest *g, VkDeviceSize size, uint32_t type)
-{
+VkDeviceMemory guest_allocate(const struct guest *g, VkDeviceSize size, uint32_t type) {
     const VkMemoryAllocateInfo info = {
         .sType = VK_STRUCTURE_TYPE_MEMORY_ALLOCATE_INFO,
         .allocationSize = size,
@@ -33,8 +30,7 @@ VkDeviceMemory guest_allocate(const struct guest *g, VkDeviceSize size, uint32_t
 }
 
 struct guest_buffer guest_buffer_create(const struct guest *g, VkDeviceSize size,
-                                        VkBufferUsageFlags usage, VkMemoryPropertyFlags flags)
-{
+                                        VkBufferUsageFlags usage, VkMemoryPropertyFlags flags) {
     struct guest_buffer made = {.size = size};
     const VkBufferCreateInfo info = {
         .sType = VK_STRUCTURE_TYPE_BUFFER_CREATE_INFO,
@@ -53,8 +49,7 @@ struct guest_buffer guest_buffer_create(const struct guest *g, VkDeviceSize size
     return made;
 }
 
-void guest_buffer_destroy(const struct guest *g, struct guest_buffer *buffer)
-{
+void guest_buffer_destroy(const struct guest *g, struct guest_buffer *buffer) {
     if (buffer->map) {
         vkUnmapMemory(g->device, buffer->memory);
     }
@@ -63,15 +58,13 @@ void guest_buffer_destroy(const struct guest *g, struct guest_buffer *buffer)
     *buffer = (struct guest_buffer){0};
 }
 
-struct guest_buffer guest_staging_create(const struct guest *g, VkDeviceSize size)
-{
-    return guest_buffer_create(
-        g, size, VK_BUFFER_USAGE_TRANSFER_SRC_BIT | VK_BUFFER_USAGE_TRANSFER_DST_BIT,
-        GUEST_HOST_MEMORY);
+struct guest_buffer guest_staging_create(const struct guest *g, VkDeviceSize size) {
+    return guest_buffer_create(g, size,
+                               VK_BUFFER_USAGE_TRANSFER_SRC_BIT | VK_BUFFER_USAGE_TRANSFER_DST_BIT,
+                               GUEST_HOST_MEMORY);
 }
 
-static VkImageAspectFlags aspect_of(VkFormat format)
-{
+static VkImageAspectFlags aspect_of(VkFormat format) {
     switch (format) {
     case VK_FORMAT_D16_UNORM:
     case VK_FORMAT_X8_D24_UNORM_PACK32:
@@ -88,14 +81,12 @@ static VkImageAspectFlags aspect_of(VkFormat format)
     }
 }
 
-static bool can_be_viewed(VkImageUsageFlags usage)
-{
+static bool can_be_viewed(VkImageUsageFlags usage) {
     return (usage & ~(VkImageUsageFlags)(VK_IMAGE_USAGE_TRANSFER_SRC_BIT |
                                          VK_IMAGE_USAGE_TRANSFER_DST_BIT)) != 0;
 }
 
-static void create_view(const struct guest *g, struct guest_image *image)
-{
+static void create_view(const struct guest *g, struct guest_image *image) {
     const VkImageViewCreateInfo info = {
         .sType = VK_STRUCTURE_TYPE_IMAGE_VIEW_CREATE_INFO,
         .image = image->image,
@@ -106,8 +97,7 @@ static void create_view(const struct guest *g, struct guest_image *image)
     GUEST_VK(vkCreateImageView(g->device, &info, NULL, &image->view));
 }
 
-struct guest_image guest_image_create(const struct guest *g, const struct guest_image_info *info)
-{
+struct guest_image guest_image_create(const struct guest *g, const struct guest_image_info *info) {
     struct guest_image made = {
         .format = info->format,
         .aspect = aspect_of(info->format),
@@ -132,8 +122,8 @@ struct guest_image guest_image_create(const struct guest *g, const struct guest_
     GUEST_VK(vkCreateImage(g->device, &create, NULL, &made.image));
     VkMemoryRequirements needs;
     vkGetImageMemoryRequirements(g->device, made.image, &needs);
-    uint32_t type = guest_find_memory_type(g, needs.memoryTypeBits,
-                                           VK_MEMORY_PROPERTY_DEVICE_LOCAL_BIT);
+    uint32_t type =
+        guest_find_memory_type(g, needs.memoryTypeBits, VK_MEMORY_PROPERTY_DEVICE_LOCAL_BIT);
     if (type == UINT32_MAX) {
         type = guest_memory_type(g, needs.memoryTypeBits, 0);
     }
@@ -145,23 +135,20 @@ struct guest_image guest_image_create(const struct guest *g, const struct guest_
     return made;
 }
 
-void guest_image_destroy(const struct guest *g, struct guest_image *image)
-{
+void guest_image_destroy(const struct guest *g, struct guest_image *image) {
     vkDestroyImageView(g->device, image->view, NULL);
     vkDestroyImage(g->device, image->image, NULL);
     vkFreeMemory(g->device, image->memory, NULL);
     *image = (struct guest_image){0};
 }
 
-bool guest_format_has(const struct guest *g, VkFormat format, VkFormatFeatureFlags features)
-{
+bool guest_format_has(const struct guest *g, VkFormat format, VkFormatFeatureFlags features) {
     VkFormatProperties properties;
     vkGetPhysicalDeviceFormatProperties(g->physical, format, &properties);
     return (properties.optimalTilingFeatures & features) == features;
 }
 
-VkCommandBuffer guest_cmd_begin(const struct guest *g)
-{
+VkCommandBuffer guest_cmd_begin(const struct guest *g) {
     const VkCommandBufferAllocateInfo allocate = {
         .sType = VK_STRUCTURE_TYPE_COMMAND_BUFFER_ALLOCATE_INFO,
         .commandPool = g->pool,
@@ -178,8 +165,7 @@ VkCommandBuffer guest_cmd_begin(const struct guest *g)
     return cmd;
 }
 
-void guest_cmd_finish(const struct guest *g, VkCommandBuffer cmd)
-{
+void guest_cmd_finish(const struct guest *g, VkCommandBuffer cmd) {
     guest_cmd_barrier(cmd);
     GUEST_VK(vkEndCommandBuffer(cmd));
     const VkFenceCreateInfo fence_info = {.sType = VK_STRUCTURE_TYPE_FENCE_CREATE_INFO};
@@ -196,8 +182,7 @@ void guest_cmd_finish(const struct guest *g, VkCommandBuffer cmd)
     vkFreeCommandBuffers(g->device, g->pool, 1, &cmd);
 }
 
-void guest_cmd_barrier(VkCommandBuffer cmd)
-{
+void guest_cmd_barrier(VkCommandBuffer cmd) {
     const VkMemoryBarrier barrier = {
         .sType = VK_STRUCTURE_TYPE_MEMORY_BARRIER,
         .srcAccessMask = VK_ACCESS_MEMORY_WRITE_BIT | VK_ACCESS_MEMORY_READ_BIT,
@@ -209,8 +194,7 @@ void guest_cmd_barrier(VkCommandBuffer cmd)
 }
 
 void guest_cmd_layout(VkCommandBuffer cmd, const struct guest_image *image, VkImageLayout from,
-                      VkImageLayout to)
-{
+                      VkImageLayout to) {
     const VkImageMemoryBarrier barrier = {
         .sType = VK_STRUCTURE_TYPE_IMAGE_MEMORY_BARRIER,
         .srcAccessMask = VK_ACCESS_MEMORY_WRITE_BIT | VK_ACCESS_MEMORY_READ_BIT,
@@ -228,8 +212,7 @@ void guest_cmd_layout(VkCommandBuffer cmd, const struct guest_image *image, VkIm
 
 void guest_cmd_read_image(VkCommandBuffer cmd, const struct guest_image *image,
                           VkImageAspectFlags aspect, const struct guest_buffer *to,
-                          VkDeviceSize offset)
-{
+                          VkDeviceSize offset) {
     const VkBufferImageCopy copy = {
         .bufferOffset = offset,
         .imageSubresource = {aspect, 0, 0, 1},

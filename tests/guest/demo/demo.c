@@ -10,8 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-static void read_size(const struct guest *g, uint32_t *width, uint32_t *height)
-{
+static void read_size(const struct guest *g, uint32_t *width, uint32_t *height) {
     const char *text = guest_option(g, "--size", "640x480");
     char *end;
     unsigned long w = strtoul(text, &end, 10);
@@ -22,8 +21,7 @@ static void read_size(const struct guest *g, uint32_t *width, uint32_t *height)
     *height = (uint32_t)h;
 }
 
-static void save_png(const char *path, const void *pixels, uint32_t width, uint32_t height)
-{
+static void save_png(const char *path, const void *pixels, uint32_t width, uint32_t height) {
     png_image image = {
         .version = PNG_IMAGE_VERSION,
         .width = width,
@@ -35,8 +33,7 @@ static void save_png(const char *path, const void *pixels, uint32_t width, uint3
 }
 
 /* Fails unless the picture has what a picture of this scene must have: sky, floor, many colors. */
-static void check_picture(const unsigned char *pixels, uint32_t width, uint32_t height)
-{
+static void check_picture(const unsigned char *pixels, uint32_t width, uint32_t height) {
     static unsigned char seen[4096];
     uint32_t colors = 0;
     for (size_t i = 0; i < (size_t)width * height; i++) {
@@ -49,8 +46,7 @@ static void check_picture(const unsigned char *pixels, uint32_t width, uint32_t 
     GUEST_CHECK(colors > 100, "only %u kinds of colors in the picture", colors);
 }
 
-static double render(const struct guest *g, struct scene *scene, uint32_t frames)
-{
+static double render(const struct guest *g, struct scene *scene, uint32_t frames) {
     VkCommandBuffer cmds[SCENE_FRAMES];
     VkFence fences[SCENE_FRAMES];
     const VkCommandBufferAllocateInfo allocate = {
@@ -96,8 +92,7 @@ static double render(const struct guest *g, struct scene *scene, uint32_t frames
     return seconds;
 }
 
-int main(int argc, char **argv)
-{
+int main(int argc, char **argv) {
     struct guest g;
     if (argc < 2 || strncmp(argv[1], "--", 2) == 0) {
         fprintf(stderr, "usage: %s OUT.png [--frames N] [--size WxH] [--out FILE]\n", argv[0]);
@@ -127,7 +122,8 @@ int main(int argc, char **argv)
               VK_API_VERSION_MINOR(g.properties.apiVersion),
               VK_API_VERSION_PATCH(g.properties.apiVersion));
     guest_say("ran: a lit torus knot and %u cubes at dusk, %ux%u, 4x multisampling, "
-              "shadow map, mip-mapped texture", (unsigned)SCENE_CUBES, width, height);
+              "shadow map, mip-mapped texture",
+              (unsigned)SCENE_CUBES, width, height);
     guest_say("frames: %u in %.2f s", frames, seconds);
     guest_say("picture: %s", path);
     guest_result(&g, "picture", pixels.map, pixels.size);

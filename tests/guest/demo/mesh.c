@@ -12,21 +12,19 @@ enum {
 
 static const float TAU = 6.2831853f;
 
-static void add_quad(struct mesh *mesh, uint32_t a, uint32_t b, uint32_t c, uint32_t d)
-{
+static void add_quad(struct mesh *mesh, uint32_t a, uint32_t b, uint32_t c, uint32_t d) {
     const uint32_t corners[6] = {a, b, c, a, c, d};
     for (int i = 0; i < 6; i++) {
         mesh->indices[mesh->index_count++] = corners[i];
     }
 }
 
-static void add_vertex(struct mesh *mesh, struct vec3 position, struct vec3 normal, float u, float v)
-{
+static void add_vertex(struct mesh *mesh, struct vec3 position, struct vec3 normal, float u,
+                       float v) {
     mesh->vertices[mesh->vertex_count++] = (struct mesh_vertex){position, normal, u, v};
 }
 
-static void add_floor(struct mesh *mesh)
-{
+static void add_floor(struct mesh *mesh) {
     const struct vec3 up = {0.0f, 1.0f, 0.0f};
     uint32_t first = mesh->vertex_count;
     for (int i = 0; i < 4; i++) {
@@ -37,18 +35,16 @@ static void add_floor(struct mesh *mesh)
 }
 
 /* The (2, 3) torus knot. */
-static struct vec3 knot_at(float t)
-{
+static struct vec3 knot_at(float t) {
     float r = 1.15f + 0.45f * cosf(3.0f * t);
     return (struct vec3){r * cosf(2.0f * t), 0.75f * sinf(3.0f * t), r * sinf(2.0f * t)};
 }
 
-static void add_knot_ring(struct mesh *mesh, int i)
-{
+static void add_knot_ring(struct mesh *mesh, int i) {
     float t = TAU * (float)i / KNOT_LENGTH;
     struct vec3 center = knot_at(t), ahead = knot_at(t + 0.01f);
-    struct vec3 along = vec3_normal(
-        (struct vec3){ahead.x - center.x, ahead.y - center.y, ahead.z - center.z});
+    struct vec3 along =
+        vec3_normal((struct vec3){ahead.x - center.x, ahead.y - center.y, ahead.z - center.z});
     struct vec3 side = vec3_normal(vec3_cross(along, center));
     struct vec3 over = vec3_cross(side, along);
     const float thick = 0.27f;
@@ -63,8 +59,7 @@ static void add_knot_ring(struct mesh *mesh, int i)
     }
 }
 
-static void add_knot(struct mesh *mesh)
-{
+static void add_knot(struct mesh *mesh) {
     uint32_t first = mesh->vertex_count;
     for (int i = 0; i <= KNOT_LENGTH; i++) {
         add_knot_ring(mesh, i);
@@ -77,8 +72,7 @@ static void add_knot(struct mesh *mesh)
     }
 }
 
-static void add_cube(struct mesh *mesh)
-{
+static void add_cube(struct mesh *mesh) {
     for (int face = 0; face < 6; face++) {
         int axis = face / 2;
         float sign = face % 2 ? 1.0f : -1.0f;
@@ -96,8 +90,7 @@ static void add_cube(struct mesh *mesh)
     }
 }
 
-bool mesh_init(struct mesh *mesh)
-{
+bool mesh_init(struct mesh *mesh) {
     void (*const add[MESH_PARTS])(struct mesh *) = {
         [MESH_FLOOR] = add_floor, [MESH_KNOT] = add_knot, [MESH_CUBE] = add_cube};
     *mesh = (struct mesh){0};
@@ -115,8 +108,7 @@ bool mesh_init(struct mesh *mesh)
     return true;
 }
 
-void mesh_finish(struct mesh *mesh)
-{
+void mesh_finish(struct mesh *mesh) {
     free(mesh->vertices);
     free(mesh->indices);
     *mesh = (struct mesh){0};

@@ -25,11 +25,10 @@ static const VkDescriptorType BINDINGS[3] = {VK_DESCRIPTOR_TYPE_UNIFORM_BUFFER,
 
 /* Device-local where the device has such memory, so that the staging copy is a real one. */
 static struct guest_buffer upload(const struct guest *g, const void *bytes, VkDeviceSize size,
-                                  VkBufferUsageFlags usage)
-{
+                                  VkBufferUsageFlags usage) {
     struct guest_buffer staging = guest_staging_create(g, size);
-    struct guest_buffer made = guest_buffer_create(g, size, usage | VK_BUFFER_USAGE_TRANSFER_DST_BIT,
-                                                   VK_MEMORY_PROPERTY_DEVICE_LOCAL_BIT);
+    struct guest_buffer made = guest_buffer_create(
+        g, size, usage | VK_BUFFER_USAGE_TRANSFER_DST_BIT, VK_MEMORY_PROPERTY_DEVICE_LOCAL_BIT);
     memcpy(staging.map, bytes, size);
     VkCommandBuffer cmd = guest_cmd_begin(g);
     const VkBufferCopy copy = {0, 0, size};
@@ -39,8 +38,7 @@ static struct guest_buffer upload(const struct guest *g, const void *bytes, VkDe
     return made;
 }
 
-static void create_geometry(struct scene *s, const struct guest *g)
-{
+static void create_geometry(struct scene *s, const struct guest *g) {
     struct mesh mesh;
     GUEST_CHECK(mesh_init(&mesh), "out of memory");
     memcpy(s->parts, mesh.parts, sizeof(s->parts));
@@ -51,8 +49,7 @@ static void create_geometry(struct scene *s, const struct guest *g)
     mesh_finish(&mesh);
 }
 
-static void create_sets(struct scene *s, const struct guest *g)
-{
+static void create_sets(struct scene *s, const struct guest *g) {
     const VkSamplerCreateInfo sampler = {
         .sType = VK_STRUCTURE_TYPE_SAMPLER_CREATE_INFO,
         .magFilter = VK_FILTER_LINEAR,
@@ -92,8 +89,7 @@ static void create_sets(struct scene *s, const struct guest *g)
     }
 }
 
-static void create_pipelines(struct scene *s, const struct guest *g)
-{
+static void create_pipelines(struct scene *s, const struct guest *g) {
     const VkVertexInputBindingDescription binding = {0, sizeof(struct mesh_vertex),
                                                      VK_VERTEX_INPUT_RATE_VERTEX};
     const VkVertexInputAttributeDescription attributes[] = {
@@ -143,8 +139,7 @@ static void create_pipelines(struct scene *s, const struct guest *g)
     vkDestroyShaderModule(g->device, sky_fragment, NULL);
 }
 
-void scene_init(struct scene *s, const struct guest *g, uint32_t width, uint32_t height)
-{
+void scene_init(struct scene *s, const struct guest *g, uint32_t width, uint32_t height) {
     *s = (struct scene){.width = width, .height = height};
     create_geometry(s, g);
     scene_create_texture(s, g);
@@ -153,8 +148,7 @@ void scene_init(struct scene *s, const struct guest *g, uint32_t width, uint32_t
     create_pipelines(s, g);
 }
 
-void scene_finish(struct scene *s, const struct guest *g)
-{
+void scene_finish(struct scene *s, const struct guest *g) {
     vkDestroyPipeline(g->device, s->sky_pipeline, NULL);
     vkDestroyPipeline(g->device, s->object_pipeline, NULL);
     vkDestroyPipeline(g->device, s->shadow_pipeline, NULL);
@@ -171,8 +165,7 @@ void scene_finish(struct scene *s, const struct guest *g)
     guest_buffer_destroy(g, &s->vertices);
 }
 
-static void set_uniforms(struct scene *s, uint32_t slot, float turn)
-{
+static void set_uniforms(struct scene *s, uint32_t slot, float turn) {
     const struct vec3 eye = {0.9f, 3.6f, 9.0f}, center = {0.0f, 1.25f, 0.0f};
     const struct vec3 light = vec3_normal((struct vec3){-0.62f, 0.95f, 0.55f});
     const struct vec3 lamp = {light.x * 12.0f, light.y * 12.0f, light.z * 12.0f};
@@ -191,8 +184,7 @@ static void set_uniforms(struct scene *s, uint32_t slot, float turn)
     memcpy(s->uniforms[slot].map, &uniforms, sizeof(uniforms));
 }
 
-static void draw_objects(struct scene *s, VkCommandBuffer cmd, bool shadow)
-{
+static void draw_objects(struct scene *s, VkCommandBuffer cmd, bool shadow) {
     for (int kind = shadow ? MESH_KNOT : MESH_FLOOR; kind < MESH_PARTS; kind++) {
         const struct push push = {kind, shadow};
         vkCmdPushConstants(cmd, s->layout, VK_SHADER_STAGE_ALL, 0, sizeof(push), &push);
@@ -202,8 +194,8 @@ static void draw_objects(struct scene *s, VkCommandBuffer cmd, bool shadow)
 }
 
 static void begin_pass(VkCommandBuffer cmd, VkRenderPass pass, VkFramebuffer framebuffer,
-                       uint32_t width, uint32_t height, const VkClearValue *clears, uint32_t count)
-{
+                       uint32_t width, uint32_t height, const VkClearValue *clears,
+                       uint32_t count) {
     const VkRenderPassBeginInfo begin = {
         .sType = VK_STRUCTURE_TYPE_RENDER_PASS_BEGIN_INFO,
         .renderPass = pass,
@@ -215,16 +207,15 @@ static void begin_pass(VkCommandBuffer cmd, VkRenderPass pass, VkFramebuffer fra
     vkCmdBeginRenderPass(cmd, &begin, VK_SUBPASS_CONTENTS_INLINE);
 }
 
-void scene_record(struct scene *s, VkCommandBuffer cmd, uint32_t slot, float turn)
-{
+void scene_record(struct scene *s, VkCommandBuffer cmd, uint32_t slot, float turn) {
     const VkDeviceSize zero = 0;
     const VkClearValue far_away = {.depthStencil = {1.0f, 0}};
     const VkClearValue clears[2] = {{.color = {.float32 = {0.0f, 0.0f, 0.0f, 1.0f}}}, far_away};
     set_uniforms(s, slot, turn);
     vkCmdBindVertexBuffers(cmd, 0, 1, &s->vertices.buffer, &zero);
     vkCmdBindIndexBuffer(cmd, s->indices.buffer, 0, VK_INDEX_TYPE_UINT32);
-    vkCmdBindDescriptorSets(cmd, VK_PIPELINE_BIND_POINT_GRAPHICS, s->layout, 0, 1, &s->sets[slot], 0,
-                            NULL);
+    vkCmdBindDescriptorSets(cmd, VK_PIPELINE_BIND_POINT_GRAPHICS, s->layout, 0, 1, &s->sets[slot],
+                            0, NULL);
 
     begin_pass(cmd, s->shadow_pass, s->shadow_framebuffer, SCENE_SHADOW_SIDE, SCENE_SHADOW_SIDE,
                &far_away, 1);

@@ -1,8 +1,7 @@
 /* Render passes, their images and framebuffers. */
 #include "scene_parts.h"
 
-static void create_shadow_pass(struct scene *s, const struct guest *g)
-{
+static void create_shadow_pass(struct scene *s, const struct guest *g) {
     const VkAttachmentDescription attachment = {
         .format = VK_FORMAT_D32_SFLOAT,
         .samples = VK_SAMPLE_COUNT_1_BIT,
@@ -20,8 +19,8 @@ static void create_shadow_pass(struct scene *s, const struct guest *g)
     const VkSubpassDependency dependencies[2] = {
         {.srcSubpass = VK_SUBPASS_EXTERNAL,
          .srcStageMask = VK_PIPELINE_STAGE_FRAGMENT_SHADER_BIT,
-         .dstStageMask = VK_PIPELINE_STAGE_EARLY_FRAGMENT_TESTS_BIT |
-                         VK_PIPELINE_STAGE_LATE_FRAGMENT_TESTS_BIT,
+         .dstStageMask =
+             VK_PIPELINE_STAGE_EARLY_FRAGMENT_TESTS_BIT | VK_PIPELINE_STAGE_LATE_FRAGMENT_TESTS_BIT,
          .srcAccessMask = VK_ACCESS_SHADER_READ_BIT,
          .dstAccessMask = VK_ACCESS_DEPTH_STENCIL_ATTACHMENT_READ_BIT |
                           VK_ACCESS_DEPTH_STENCIL_ATTACHMENT_WRITE_BIT},
@@ -44,8 +43,7 @@ static void create_shadow_pass(struct scene *s, const struct guest *g)
 }
 
 static VkAttachmentDescription picture_attachment(VkFormat format, VkSampleCountFlagBits samples,
-                                                  bool clear, VkImageLayout layout)
-{
+                                                  bool clear, VkImageLayout layout) {
     return (VkAttachmentDescription){
         .format = format,
         .samples = samples,
@@ -57,8 +55,7 @@ static VkAttachmentDescription picture_attachment(VkFormat format, VkSampleCount
     };
 }
 
-static void create_picture_pass(struct scene *s, const struct guest *g)
-{
+static void create_picture_pass(struct scene *s, const struct guest *g) {
     const VkAttachmentDescription attachments[] = {
         picture_attachment(s->color.format, s->samples, true,
                            VK_IMAGE_LAYOUT_COLOR_ATTACHMENT_OPTIMAL),
@@ -108,8 +105,7 @@ static void create_picture_pass(struct scene *s, const struct guest *g)
 
 static VkFramebuffer create_framebuffer(const struct guest *g, VkRenderPass pass,
                                         const VkImageView *views, uint32_t count, uint32_t width,
-                                        uint32_t height)
-{
+                                        uint32_t height) {
     const VkFramebufferCreateInfo info = {
         .sType = VK_STRUCTURE_TYPE_FRAMEBUFFER_CREATE_INFO,
         .renderPass = pass,
@@ -126,8 +122,7 @@ static VkFramebuffer create_framebuffer(const struct guest *g, VkRenderPass pass
 
 static struct guest_image create_target(const struct guest *g, VkFormat format, uint32_t width,
                                         uint32_t height, VkSampleCountFlagBits samples,
-                                        VkImageUsageFlags usage)
-{
+                                        VkImageUsageFlags usage) {
     return guest_image_create(g, &(struct guest_image_info){.format = format,
                                                             .width = width,
                                                             .height = height,
@@ -135,34 +130,32 @@ static struct guest_image create_target(const struct guest *g, VkFormat format, 
                                                             .usage = usage});
 }
 
-void scene_create_targets(struct scene *s, const struct guest *g)
-{
+void scene_create_targets(struct scene *s, const struct guest *g) {
     const VkFormat color = VK_FORMAT_R8G8B8A8_SRGB, depth = VK_FORMAT_D32_SFLOAT;
     const VkSampleCountFlags offered = g->properties.limits.framebufferColorSampleCounts &
                                        g->properties.limits.framebufferDepthSampleCounts;
     GUEST_CHECK(offered & VK_SAMPLE_COUNT_4_BIT, "no four samples per pixel");
     s->samples = VK_SAMPLE_COUNT_4_BIT;
-    s->shadow_map = create_target(
-        g, depth, SCENE_SHADOW_SIDE, SCENE_SHADOW_SIDE, VK_SAMPLE_COUNT_1_BIT,
-        VK_IMAGE_USAGE_DEPTH_STENCIL_ATTACHMENT_BIT | VK_IMAGE_USAGE_SAMPLED_BIT);
+    s->shadow_map =
+        create_target(g, depth, SCENE_SHADOW_SIDE, SCENE_SHADOW_SIDE, VK_SAMPLE_COUNT_1_BIT,
+                      VK_IMAGE_USAGE_DEPTH_STENCIL_ATTACHMENT_BIT | VK_IMAGE_USAGE_SAMPLED_BIT);
     s->color = create_target(g, color, s->width, s->height, s->samples,
                              VK_IMAGE_USAGE_COLOR_ATTACHMENT_BIT);
     s->depth = create_target(g, depth, s->width, s->height, s->samples,
                              VK_IMAGE_USAGE_DEPTH_STENCIL_ATTACHMENT_BIT);
-    s->resolved = create_target(
-        g, color, s->width, s->height, VK_SAMPLE_COUNT_1_BIT,
-        VK_IMAGE_USAGE_COLOR_ATTACHMENT_BIT | VK_IMAGE_USAGE_TRANSFER_SRC_BIT);
+    s->resolved =
+        create_target(g, color, s->width, s->height, VK_SAMPLE_COUNT_1_BIT,
+                      VK_IMAGE_USAGE_COLOR_ATTACHMENT_BIT | VK_IMAGE_USAGE_TRANSFER_SRC_BIT);
     create_shadow_pass(s, g);
     create_picture_pass(s, g);
     s->shadow_framebuffer = create_framebuffer(g, s->shadow_pass, &s->shadow_map.view, 1,
                                                SCENE_SHADOW_SIDE, SCENE_SHADOW_SIDE);
     const VkImageView views[] = {s->color.view, s->depth.view, s->resolved.view};
-    s->picture_framebuffer = create_framebuffer(g, s->picture_pass, views, GUEST_COUNT(views),
-                                                s->width, s->height);
+    s->picture_framebuffer =
+        create_framebuffer(g, s->picture_pass, views, GUEST_COUNT(views), s->width, s->height);
 }
 
-void scene_destroy_targets(struct scene *s, const struct guest *g)
-{
+void scene_destroy_targets(struct scene *s, const struct guest *g) {
     vkDestroyFramebuffer(g->device, s->picture_framebuffer, NULL);
     vkDestroyFramebuffer(g->device, s->shadow_framebuffer, NULL);
     vkDestroyRenderPass(g->device, s->picture_pass, NULL);

@@ -3,8 +3,7 @@
 
 enum { SIDE = 256, MIPS = 9 };
 
-static void draw_pattern(unsigned char *to)
-{
+static void draw_pattern(unsigned char *to) {
     for (uint32_t y = 0; y < SIDE; y++) {
         for (uint32_t x = 0; x < SIDE; x++) {
             bool checker = ((x * 2 / SIDE) ^ (y * 2 / SIDE)) & 1;
@@ -20,8 +19,7 @@ static void draw_pattern(unsigned char *to)
 }
 
 static void level_barrier(VkCommandBuffer cmd, const struct guest_image *image, uint32_t level,
-                          VkImageLayout from, VkImageLayout to)
-{
+                          VkImageLayout from, VkImageLayout to) {
     const VkImageMemoryBarrier barrier = {
         .sType = VK_STRUCTURE_TYPE_IMAGE_MEMORY_BARRIER,
         .srcAccessMask = VK_ACCESS_TRANSFER_WRITE_BIT,
@@ -37,8 +35,7 @@ static void level_barrier(VkCommandBuffer cmd, const struct guest_image *image, 
                          0, NULL, 0, NULL, 1, &barrier);
 }
 
-static void blit_levels(VkCommandBuffer cmd, const struct guest_image *image)
-{
+static void blit_levels(VkCommandBuffer cmd, const struct guest_image *image) {
     for (uint32_t level = 1; level < MIPS; level++) {
         level_barrier(cmd, image, level - 1, VK_IMAGE_LAYOUT_TRANSFER_DST_OPTIMAL,
                       VK_IMAGE_LAYOUT_TRANSFER_SRC_OPTIMAL);
@@ -56,17 +53,16 @@ static void blit_levels(VkCommandBuffer cmd, const struct guest_image *image)
                   VK_IMAGE_LAYOUT_TRANSFER_SRC_OPTIMAL);
 }
 
-void scene_create_texture(struct scene *s, const struct guest *g)
-{
-    s->texture = guest_image_create(
-        g, &(struct guest_image_info){
-               .format = VK_FORMAT_R8G8B8A8_UNORM,
-               .width = SIDE,
-               .height = SIDE,
-               .mips = MIPS,
-               .usage = VK_IMAGE_USAGE_SAMPLED_BIT | VK_IMAGE_USAGE_TRANSFER_SRC_BIT |
-                        VK_IMAGE_USAGE_TRANSFER_DST_BIT,
-           });
+void scene_create_texture(struct scene *s, const struct guest *g) {
+    s->texture = guest_image_create(g, &(struct guest_image_info){
+                                           .format = VK_FORMAT_R8G8B8A8_UNORM,
+                                           .width = SIDE,
+                                           .height = SIDE,
+                                           .mips = MIPS,
+                                           .usage = VK_IMAGE_USAGE_SAMPLED_BIT |
+                                                    VK_IMAGE_USAGE_TRANSFER_SRC_BIT |
+                                                    VK_IMAGE_USAGE_TRANSFER_DST_BIT,
+                                       });
     struct guest_buffer staging = guest_staging_create(g, SIDE * SIDE * 4);
     draw_pattern(staging.map);
     VkCommandBuffer cmd = guest_cmd_begin(g);
@@ -92,8 +88,7 @@ void scene_create_texture(struct scene *s, const struct guest *g)
     GUEST_VK(vkCreateSampler(g->device, &sampler, NULL, &s->texture_sampler));
 }
 
-void scene_destroy_texture(struct scene *s, const struct guest *g)
-{
+void scene_destroy_texture(struct scene *s, const struct guest *g) {
     vkDestroySampler(g->device, s->texture_sampler, NULL);
     guest_image_destroy(g, &s->texture);
 }

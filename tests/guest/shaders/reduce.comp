@@ -2,7 +2,12 @@
 // Shared memory, barriers and atomics: sum and maximum of 64 values per group.
 layout(local_size_x = 64) in;
 layout(set = 0, binding = 0) readonly buffer Source { uint source[]; };
-layout(set = 0, binding = 1) buffer Target { uint sums[64]; uint total; uint most; uint groups[3]; };
+layout(set = 0, binding = 1) buffer Target {
+    uint sums[64];
+    uint total;
+    uint most;
+    uint groups[3];
+};
 layout(set = 0, binding = 2) uniform Settings { uvec4 mask; };
 shared uint cells[64];
 

@@ -40,7 +40,8 @@ void main()
         base = mix(vec3(0.10, 0.11, 0.20), vec3(0.62, 0.58, 0.66), texture(pattern, texel).r);
         gloss = 0.15;
     } else if (push.kind == KIND_KNOT) {
-        base = mix(hue(texel.x / 24.0), vec3(1.0), 0.15) * (0.55 + 0.45 * texture(pattern, texel).g);
+        base = mix(hue(texel.x / 24.0), vec3(1.0), 0.15);
+        base *= 0.55 + 0.45 * texture(pattern, texel).g;
         shine = 90.0;
         gloss = 0.9;
     } else {
