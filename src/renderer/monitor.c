@@ -10,7 +10,7 @@
 
 /* ALIVE is set this many times per period that the guest asked for, so that one late wake-up on
  * a busy host does not look like death. */
-#define OVERSAMPLING 3
+#define OVERSAMPLING 2
 /* A guest cannot make the timer run faster than this. */
 #define TICK_MIN_NS UINT64_C(10000000)
 

@@ -10,10 +10,12 @@
 
 /* Waiting for the next command, in three steps. The guest notifies only a ring that shows IDLE,
  * and may throttle its notifications to one per idle timeout: until that has passed since the
- * last command or wake-up, the ring must look for itself. */
-#define SPIN_NS 1000u        /* with the processor's pause hint: the answer to a round trip */
-#define YIELD_NS 20000u      /* giving the processor away in between */
-#define NAP_NS 50000          /* then naps, until the idle timeout */
+ * last command or wake-up, the ring must look for itself. The first two steps are short because
+ * the guest, the driver's threads and we share the processors: on two of them longer ones slow a
+ * round trip down, by more than they save where processors are idle. */
+#define SPIN_NS 1000u   /* with the processor's pause hint */
+#define YIELD_NS 20000u /* giving the processor away in between */
+#define NAP_NS 50000    /* then naps, until the idle timeout */
 #define IDLE_TIMEOUT_MIN_NS 1000000u
 #define IDLE_TIMEOUT_MAX_NS 100000000u
 

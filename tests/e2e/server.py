@@ -18,13 +18,14 @@ class Server:
 
     def __init__(self, settings, host, socket_path=None):
         self.settings = settings
+        # First, because it may skip: then no folder is left.
+        self.env = environment.clean_environment(environment.manifest("lvp", host))
         self.folder = tempfile.mkdtemp(prefix="vesper-e2e-")
         self.socket_path = socket_path or os.path.join(self.folder, "s")
         self.log_path = os.path.join(self.folder, "server.log")
         # The server's temporary files would be found here.
         self.temporary = os.path.join(self.folder, "tmp")
         os.mkdir(self.temporary)
-        self.env = environment.clean_environment(environment.manifest("lvp", host))
         self.env["TMPDIR"] = self.env["XDG_RUNTIME_DIR"] = self.temporary
         # Meson has the allocator fill what is freed: good for the server, slow for the programs.
         if "MALLOC_PERTURB_" in os.environ:
