@@ -125,5 +125,6 @@ int command_vtest(int argc, char **argv) {
     log_set_level(log_level);
     platform_raise_descriptor_limit();
     signal(SIGPIPE, SIG_IGN);
+    signal(SIGXFSZ, SIG_IGN); /* too large a file is an error like others */
     return serve(&options);
 }

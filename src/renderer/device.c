@@ -140,7 +140,9 @@ static VkResult create_host_device(struct stream *stream, struct device *device,
     device->table.owner = device;
     sync_device_init(&device->sync);
     if (!fetch_queues(device, info)) {
+        sync_device_finish(&device->sync, device);
         device->table.DestroyDevice(handle, NULL);
+        device->table.device = VK_NULL_HANDLE;
         return VK_ERROR_OUT_OF_HOST_MEMORY;
     }
     return VK_SUCCESS;
@@ -170,10 +172,14 @@ void vn_handle_vkCreateDevice(struct vn_stream *base, struct vn_vkCreateDevice *
     info.enabledLayerCount = 0; /* device layers are gone from Vulkan, and ours are not the guest's */
     info.ppEnabledLayerNames = NULL;
 
+    struct instance *instance = atomic_load(&stream->context->instance);
+    if (!instance) {
+        cs_fail(&base->decoder, "physicalDevice", "another ring has destroyed its instance");
+        return;
+    }
     struct vn_object *object =
         object_reserve(stream, VK_OBJECT_TYPE_DEVICE, a->pDevice_id, sizeof(struct device),
-                       &((struct instance *)atomic_load(&stream->context->instance))->object, NULL,
-                       "pDevice");
+                       &instance->object, NULL, "pDevice");
     if (!object) {
         return;
     }

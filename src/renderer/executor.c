@@ -56,8 +56,8 @@ static void create_blob(struct renderer_context *context, const struct executor_
                                   : "the resource id cannot be used";
     }
     if (error) {
-        log_warning("%s: blob of %llu bytes for resource %u refused: %s", context->name,
-                    (unsigned long long)item->size, item->id, reason);
+        log_warning("%s: blob of %llu bytes for resource %u refused: %s (%s)", context->name,
+                    (unsigned long long)item->size, item->id, reason, strerror(-error));
     }
     context->listener.blob_created(context->user, item->id, error ? NULL : storage, error,
                                    reason);

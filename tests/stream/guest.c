@@ -22,7 +22,7 @@ static void nap(void) {
     nanosleep(&(struct timespec){.tv_nsec = 50000}, NULL);
 }
 
-/* ---- what the context tells ------------------------------------------------------------- */
+/* ---- what the context tells -------------------------------------------------------------- */
 
 static void on_blob_created(void *user, uint32_t resource_id, struct storage *storage, int error,
                             const char *reason) {
@@ -114,7 +114,7 @@ bool guest_wait_word(_Atomic(uint32_t) *word, uint32_t mask, uint32_t value) {
     return true;
 }
 
-/* ---- memory ----------------------------------------------------------------------------- */
+/* ---- memory ------------------------------------------------------------------------------ */
 
 int guest_create_blob(struct guest *g, uint32_t resource_id, uint64_t blob_id, uint32_t flags,
                       uint64_t size, struct storage **out_storage) {
@@ -162,7 +162,7 @@ void guest_detach(struct guest *g, uint32_t resource_id) {
     pthread_mutex_unlock(&g->submit_mutex);
 }
 
-/* ---- streams ---------------------------------------------------------------------------- */
+/* ---- streams ----------------------------------------------------------------------------- */
 
 static struct guest_stream *stream_create(struct guest *g) {
     struct guest_stream *s = calloc(1, sizeof(*s));
@@ -277,7 +277,7 @@ struct cs_decoder *guest_read_reply(struct guest_stream *s, uint64_t offset) {
     return &s->decoder;
 }
 
-/* ---- rings ------------------------------------------------------------------------------ */
+/* ---- rings ------------------------------------------------------------------------------- */
 
 VkRingCreateInfoMESA guest_ring_info(uint32_t resource_id, uint32_t buffer_size) {
     return (VkRingCreateInfoMESA){
@@ -305,8 +305,7 @@ static void map_ring(struct guest_stream *s, uint32_t buffer_size) {
     s->buffer_size = buffer_size;
 }
 
-struct guest_stream *guest_create_ring(struct guest *g, uint32_t buffer_size,
-                                       uint32_t monitor_us) {
+struct guest_stream *guest_create_ring(struct guest *g, uint32_t buffer_size, uint32_t monitor_us) {
     struct guest_stream *s = stream_create(g);
     s->is_ring = true;
     s->ring_id = guest_new_id(g);
@@ -343,7 +342,7 @@ void guest_destroy_ring(struct guest_stream *s) {
     forget_ring(s);
 }
 
-/* ---- life ------------------------------------------------------------------------------- */
+/* ---- life -------------------------------------------------------------------------------- */
 
 struct guest *guest_create(const struct context_limits *limits) {
     struct guest *g = calloc(1, sizeof(*g));

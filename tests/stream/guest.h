@@ -77,7 +77,7 @@ void guest_open_instance(struct guest *g); /* instance and physical device only 
 
 uint64_t guest_new_id(struct guest *g);
 
-/* ---- memory ----------------------------------------------------------------------------- */
+/* ---- memory ------------------------------------------------------------------------------ */
 
 struct guest_memory *guest_create_shm(struct guest *g, uint64_t size);
 /* A blob of any kind: the error that the context answers, 0 on success. The storage (own
@@ -86,7 +86,7 @@ int guest_create_blob(struct guest *g, uint32_t resource_id, uint64_t blob_id, u
                       uint64_t size, struct storage **out_storage);
 void guest_detach(struct guest *g, uint32_t resource_id);
 
-/* ---- streams ---------------------------------------------------------------------------- */
+/* ---- streams ----------------------------------------------------------------------------- */
 
 /* The context stream, or a ring. */
 struct guest_stream {
@@ -112,8 +112,7 @@ VkRingCreateInfoMESA guest_ring_info(uint32_t resource_id, uint32_t buffer_size)
 #define GUEST_RING_MEMORY_SIZE(buffer_size) (192 + (uint64_t)(buffer_size) + 4)
 
 /* Creates a ring and waits until it exists. `monitor_us`: 0 for no monitor. */
-struct guest_stream *guest_create_ring(struct guest *g, uint32_t buffer_size,
-                                       uint32_t monitor_us);
+struct guest_stream *guest_create_ring(struct guest *g, uint32_t buffer_size, uint32_t monitor_us);
 /* vkDestroyRingMESA, and waits. The stream is freed. */
 void guest_destroy_ring(struct guest_stream *s);
 
@@ -133,26 +132,26 @@ void guest_set_reply_window(struct guest_stream *s, uint64_t offset, uint64_t si
 struct cs_decoder *guest_read_reply(struct guest_stream *s, uint64_t offset);
 
 /* Writes a command without and with a reply wanted. */
-#define GUEST_WRITE(s, command, ...)                                                              \
+#define GUEST_WRITE(s, command, ...)                                                               \
     vn_client_encode_##command(&(s)->encoder, 0, &(struct vn_##command){__VA_ARGS__})
-#define GUEST_WRITE_WITH_REPLY(s, command, ...)                                                   \
+#define GUEST_WRITE_WITH_REPLY(s, command, ...)                                                    \
     vn_client_encode_##command(&(s)->encoder, 1, &(struct vn_##command){__VA_ARGS__})
 
 /* Executes `*a` (a struct vn_COMMAND) and decodes the reply into it. */
-#define GUEST_CALL(s, command, a)                                                                 \
-    do {                                                                                          \
+#define GUEST_CALL(s, command, a)                                                                  \
+    do {                                                                                           \
         guest_set_reply_window((s), 0, GUEST_REPLY_SIZE);                                          \
-        vn_client_encode_##command(&(s)->encoder, 1, (a));                                        \
-        guest_need(guest_finish(s), #command);                                                    \
-        struct cs_decoder *reply_ = guest_read_reply((s), 0);                                     \
-        vn_client_decode_##command##_reply(reply_, (a));                                          \
-        guest_need(!reply_->failed, "the reply to " #command);                                    \
+        vn_client_encode_##command(&(s)->encoder, 1, (a));                                         \
+        guest_need(guest_finish(s), #command);                                                     \
+        struct cs_decoder *reply_ = guest_read_reply((s), 0);                                      \
+        vn_client_decode_##command##_reply(reply_, (a));                                           \
+        guest_need(!reply_->failed, "the reply to " #command);                                     \
     } while (0)
 
 /* Ends the process with a message where `ok` is false. */
 void guest_need(bool ok, const char *what);
 
-/* ---- what the context tells ------------------------------------------------------------- */
+/* ---- what the context tells -------------------------------------------------------------- */
 
 /* Asks for a fence; gives its id. */
 uint64_t guest_fence(struct guest *g, uint32_t ring_idx);
@@ -166,7 +165,7 @@ const char *guest_wait_lost(struct guest *g);
 /* Waits until *word & mask == value. False where the deadline passes. */
 bool guest_wait_word(_Atomic(uint32_t) *word, uint32_t mask, uint32_t value);
 
-/* ---- frequent commands ------------------------------------------------------------------ */
+/* ---- frequent commands ------------------------------------------------------------------- */
 
 void guest_write_create_buffer(struct guest_stream *s, uint64_t id);
 void guest_write_destroy_buffer(struct guest_stream *s, uint64_t id);

@@ -48,8 +48,8 @@ static void open_queue(struct guest *g) {
         .sType = VK_STRUCTURE_TYPE_DEVICE_QUEUE_TIMELINE_INFO_MESA,
         .ringIdx = GUEST_QUEUE_RING_IDX,
     };
-    const VkDeviceQueueInfo2 info = {
-        .sType = VK_STRUCTURE_TYPE_DEVICE_QUEUE_INFO_2, .pNext = &timeline};
+    const VkDeviceQueueInfo2 info = {.sType = VK_STRUCTURE_TYPE_DEVICE_QUEUE_INFO_2,
+                                     .pNext = &timeline};
     struct vn_vkGetDeviceQueue2 get = {
         .device = ID(VkDevice, GUEST_DEVICE), .pQueueInfo = &info, .pQueue_id = GUEST_QUEUE};
     GUEST_CALL(g->context_stream, vkGetDeviceQueue2, &get);
@@ -84,16 +84,14 @@ void guest_write_destroy_buffer(struct guest_stream *s, uint64_t id) {
 }
 
 VkResult guest_create_buffer(struct guest_stream *s, uint64_t id) {
-    struct vn_vkCreateBuffer a = {.device = ID(VkDevice, GUEST_DEVICE),
-                                  .pCreateInfo = &buffer_info,
-                                  .pBuffer_id = id};
+    struct vn_vkCreateBuffer a = {
+        .device = ID(VkDevice, GUEST_DEVICE), .pCreateInfo = &buffer_info, .pBuffer_id = id};
     GUEST_CALL(s, vkCreateBuffer, &a);
     guest_need(a.pBuffer_id == id, "the id in the reply");
     return a.ret;
 }
 
-VkResult guest_allocate_memory(struct guest_stream *s, uint64_t id, uint32_t type,
-                               uint64_t size) {
+VkResult guest_allocate_memory(struct guest_stream *s, uint64_t id, uint32_t type, uint64_t size) {
     const VkMemoryAllocateInfo info = {
         .sType = VK_STRUCTURE_TYPE_MEMORY_ALLOCATE_INFO,
         .allocationSize = size,

@@ -12,47 +12,46 @@
 #define DEADLINE_NS UINT64_C(60000000000)
 
 /* C(name, parent, info, handle, destructor): creations of one object. */
-#define FOR_EACH_CREATION(C)                                                                      \
-    C(CreateDevice, VkPhysicalDevice, VkDeviceCreateInfo, VkDevice)                               \
-    C(AllocateMemory, VkDevice, VkMemoryAllocateInfo, VkDeviceMemory)                             \
-    C(CreateBuffer, VkDevice, VkBufferCreateInfo, VkBuffer)                                       \
-    C(CreateFence, VkDevice, VkFenceCreateInfo, VkFence)                                          \
-    C(CreateSemaphore, VkDevice, VkSemaphoreCreateInfo, VkSemaphore)                              \
-    C(CreateCommandPool, VkDevice, VkCommandPoolCreateInfo, VkCommandPool)                        \
-    C(CreateDescriptorPool, VkDevice, VkDescriptorPoolCreateInfo, VkDescriptorPool)               \
-    C(CreateDescriptorSetLayout, VkDevice, VkDescriptorSetLayoutCreateInfo,                       \
-      VkDescriptorSetLayout)                                                                      \
-    C(CreatePipelineLayout, VkDevice, VkPipelineLayoutCreateInfo, VkPipelineLayout)               \
-    C(CreateShaderModule, VkDevice, VkShaderModuleCreateInfo, VkShaderModule)                     \
+#define FOR_EACH_CREATION(C)                                                                       \
+    C(CreateDevice, VkPhysicalDevice, VkDeviceCreateInfo, VkDevice)                                \
+    C(AllocateMemory, VkDevice, VkMemoryAllocateInfo, VkDeviceMemory)                              \
+    C(CreateBuffer, VkDevice, VkBufferCreateInfo, VkBuffer)                                        \
+    C(CreateFence, VkDevice, VkFenceCreateInfo, VkFence)                                           \
+    C(CreateSemaphore, VkDevice, VkSemaphoreCreateInfo, VkSemaphore)                               \
+    C(CreateCommandPool, VkDevice, VkCommandPoolCreateInfo, VkCommandPool)                         \
+    C(CreateDescriptorPool, VkDevice, VkDescriptorPoolCreateInfo, VkDescriptorPool)                \
+    C(CreateDescriptorSetLayout, VkDevice, VkDescriptorSetLayoutCreateInfo, VkDescriptorSetLayout) \
+    C(CreatePipelineLayout, VkDevice, VkPipelineLayoutCreateInfo, VkPipelineLayout)                \
+    C(CreateShaderModule, VkDevice, VkShaderModuleCreateInfo, VkShaderModule)                      \
     C(CreateEvent, VkDevice, VkEventCreateInfo, VkEvent)
 
 /* D(name, parent, handle): the end of one object. */
-#define FOR_EACH_DESTRUCTION(D)                                                                   \
-    D(FreeMemory, VkDevice, VkDeviceMemory)                                                       \
-    D(DestroyBuffer, VkDevice, VkBuffer)                                                          \
-    D(DestroyFence, VkDevice, VkFence)                                                            \
-    D(DestroySemaphore, VkDevice, VkSemaphore)                                                    \
-    D(DestroyCommandPool, VkDevice, VkCommandPool)                                                \
-    D(DestroyDescriptorPool, VkDevice, VkDescriptorPool)                                          \
-    D(DestroyDescriptorSetLayout, VkDevice, VkDescriptorSetLayout)                                \
-    D(DestroyPipelineLayout, VkDevice, VkPipelineLayout)                                          \
-    D(DestroyShaderModule, VkDevice, VkShaderModule)                                              \
-    D(DestroyEvent, VkDevice, VkEvent)                                                            \
+#define FOR_EACH_DESTRUCTION(D)                                                                    \
+    D(FreeMemory, VkDevice, VkDeviceMemory)                                                        \
+    D(DestroyBuffer, VkDevice, VkBuffer)                                                           \
+    D(DestroyFence, VkDevice, VkFence)                                                             \
+    D(DestroySemaphore, VkDevice, VkSemaphore)                                                     \
+    D(DestroyCommandPool, VkDevice, VkCommandPool)                                                 \
+    D(DestroyDescriptorPool, VkDevice, VkDescriptorPool)                                           \
+    D(DestroyDescriptorSetLayout, VkDevice, VkDescriptorSetLayout)                                 \
+    D(DestroyPipelineLayout, VkDevice, VkPipelineLayout)                                           \
+    D(DestroyShaderModule, VkDevice, VkShaderModule)                                               \
+    D(DestroyEvent, VkDevice, VkEvent)                                                             \
     D(DestroyPipeline, VkDevice, VkPipeline)
 
 /* O(name): watched in ways of their own. */
-#define FOR_EACH_OTHER(O)                                                                         \
-    O(CreateInstance)                                                                             \
-    O(DestroyInstance)                                                                            \
-    O(DestroyDevice)                                                                              \
-    O(CreateComputePipelines)                                                                     \
-    O(AllocateCommandBuffers)                                                                     \
-    O(AllocateDescriptorSets)                                                                     \
-    O(BeginCommandBuffer)                                                                         \
-    O(CmdFillBuffer)                                                                              \
-    O(QueueSubmit)                                                                                \
-    O(WaitForFences)                                                                              \
-    O(GetFenceStatus)                                                                             \
+#define FOR_EACH_OTHER(O)                                                                          \
+    O(CreateInstance)                                                                              \
+    O(DestroyInstance)                                                                             \
+    O(DestroyDevice)                                                                               \
+    O(CreateComputePipelines)                                                                      \
+    O(AllocateCommandBuffers)                                                                      \
+    O(AllocateDescriptorSets)                                                                      \
+    O(BeginCommandBuffer)                                                                          \
+    O(CmdFillBuffer)                                                                               \
+    O(QueueSubmit)                                                                                 \
+    O(WaitForFences)                                                                               \
+    O(GetFenceStatus)                                                                              \
     O(DeviceWaitIdle)
 
 #define CREATION_INDEX(name, parent, info, handle) SPY_##name,
@@ -66,9 +65,8 @@ enum spy_index {
 #define CREATION_NAME(name, parent, info, handle) "vk" #name,
 #define DESTRUCTION_NAME(name, parent, handle) "vk" #name,
 #define OTHER_NAME(name) "vk" #name,
-static const char *const names[SPY_COUNT] = {FOR_EACH_CREATION(CREATION_NAME)
-                                                 FOR_EACH_DESTRUCTION(DESTRUCTION_NAME)
-                                                     FOR_EACH_OTHER(OTHER_NAME)};
+static const char *const names[SPY_COUNT] = {FOR_EACH_CREATION(CREATION_NAME) FOR_EACH_DESTRUCTION(
+    DESTRUCTION_NAME) FOR_EACH_OTHER(OTHER_NAME)};
 
 static struct {
     _Atomic(uint64_t) calls;
@@ -101,27 +99,27 @@ static VkResult begin(enum spy_index index) {
     return VK_SUCCESS;
 }
 
-/* ---- one object ------------------------------------------------------------------------- */
+/* ---- one object -------------------------------------------------------------------------- */
 
-#define CREATION(name, parent, info, handle)                                                      \
-    static VKAPI_ATTR VkResult VKAPI_CALL spy_##name(                                             \
-        parent owner, const info *pInfo, const VkAllocationCallbacks *pAllocator, handle *out) {  \
-        VkResult result = begin(SPY_##name);                                                      \
-        *out = VK_NULL_HANDLE;                                                                    \
-        if (result == VK_SUCCESS) {                                                               \
-            result = NEXT(name)(owner, pInfo, pAllocator, out);                                   \
-            atomic_fetch_add(&live_objects, 1);                                                   \
-        }                                                                                         \
-        return result;                                                                            \
+#define CREATION(name, parent, info, handle)                                                       \
+    static VKAPI_ATTR VkResult VKAPI_CALL spy_##name(                                              \
+        parent owner, const info *pInfo, const VkAllocationCallbacks *pAllocator, handle *out) {   \
+        VkResult result = begin(SPY_##name);                                                       \
+        *out = VK_NULL_HANDLE;                                                                     \
+        if (result == VK_SUCCESS) {                                                                \
+            result = NEXT(name)(owner, pInfo, pAllocator, out);                                    \
+            atomic_fetch_add(&live_objects, 1);                                                    \
+        }                                                                                          \
+        return result;                                                                             \
     }
 FOR_EACH_CREATION(CREATION)
 
-#define DESTRUCTION(name, parent, handle)                                                         \
-    static VKAPI_ATTR void VKAPI_CALL spy_##name(parent owner, handle object,                     \
-                                                 const VkAllocationCallbacks *pAllocator) {       \
-        begin(SPY_##name);                                                                        \
-        NEXT(name)(owner, object, pAllocator);                                                    \
-        atomic_fetch_sub(&live_objects, object != VK_NULL_HANDLE);                                \
+#define DESTRUCTION(name, parent, handle)                                                          \
+    static VKAPI_ATTR void VKAPI_CALL spy_##name(parent owner, handle object,                      \
+                                                 const VkAllocationCallbacks *pAllocator) {        \
+        begin(SPY_##name);                                                                         \
+        NEXT(name)(owner, object, pAllocator);                                                     \
+        atomic_fetch_sub(&live_objects, object != VK_NULL_HANDLE);                                 \
     }
 FOR_EACH_DESTRUCTION(DESTRUCTION)
 
@@ -151,12 +149,12 @@ static VKAPI_ATTR void VKAPI_CALL spy_DestroyDevice(VkDevice device,
     atomic_fetch_sub(&live_objects, 1);
 }
 
-/* ---- arrays of objects ------------------------------------------------------------------ */
+/* ---- arrays of objects ------------------------------------------------------------------- */
 
-static VKAPI_ATTR VkResult VKAPI_CALL spy_CreateComputePipelines(
-    VkDevice device, VkPipelineCache cache, uint32_t count,
-    const VkComputePipelineCreateInfo *pCreateInfos, const VkAllocationCallbacks *pAllocator,
-    VkPipeline *pPipelines) {
+static VKAPI_ATTR VkResult VKAPI_CALL
+spy_CreateComputePipelines(VkDevice device, VkPipelineCache cache, uint32_t count,
+                           const VkComputePipelineCreateInfo *pCreateInfos,
+                           const VkAllocationCallbacks *pAllocator, VkPipeline *pPipelines) {
     VkResult result = begin(SPY_CreateComputePipelines);
     if (result == VK_SUCCESS) {
         result = NEXT(CreateComputePipelines)(device, cache, count, pCreateInfos, pAllocator,
@@ -172,9 +170,9 @@ static VKAPI_ATTR VkResult VKAPI_CALL spy_CreateComputePipelines(
     return atomic_load(&failing_pipelines) ? VK_ERROR_OUT_OF_DEVICE_MEMORY : result;
 }
 
-static VKAPI_ATTR VkResult VKAPI_CALL spy_AllocateCommandBuffers(
-    VkDevice device, const VkCommandBufferAllocateInfo *pAllocateInfo,
-    VkCommandBuffer *pCommandBuffers) {
+static VKAPI_ATTR VkResult VKAPI_CALL
+spy_AllocateCommandBuffers(VkDevice device, const VkCommandBufferAllocateInfo *pAllocateInfo,
+                           VkCommandBuffer *pCommandBuffers) {
     VkResult result = begin(SPY_AllocateCommandBuffers);
     if (result == VK_SUCCESS) {
         return NEXT(AllocateCommandBuffers)(device, pAllocateInfo, pCommandBuffers);
@@ -183,9 +181,9 @@ static VKAPI_ATTR VkResult VKAPI_CALL spy_AllocateCommandBuffers(
     return result;
 }
 
-static VKAPI_ATTR VkResult VKAPI_CALL spy_AllocateDescriptorSets(
-    VkDevice device, const VkDescriptorSetAllocateInfo *pAllocateInfo,
-    VkDescriptorSet *pDescriptorSets) {
+static VKAPI_ATTR VkResult VKAPI_CALL
+spy_AllocateDescriptorSets(VkDevice device, const VkDescriptorSetAllocateInfo *pAllocateInfo,
+                           VkDescriptorSet *pDescriptorSets) {
     VkResult result = begin(SPY_AllocateDescriptorSets);
     if (result == VK_SUCCESS) {
         return NEXT(AllocateDescriptorSets)(device, pAllocateInfo, pDescriptorSets);
@@ -194,7 +192,7 @@ static VKAPI_ATTR VkResult VKAPI_CALL spy_AllocateDescriptorSets(
     return result;
 }
 
-/* ---- recording and submission ----------------------------------------------------------- */
+/* ---- recording and submission ------------------------------------------------------------ */
 
 static VKAPI_ATTR VkResult VKAPI_CALL
 spy_BeginCommandBuffer(VkCommandBuffer commandBuffer, const VkCommandBufferBeginInfo *pBeginInfo) {
@@ -210,8 +208,7 @@ static VKAPI_ATTR void VKAPI_CALL spy_CmdFillBuffer(VkCommandBuffer commandBuffe
 }
 
 static VKAPI_ATTR VkResult VKAPI_CALL spy_QueueSubmit(VkQueue queue, uint32_t submitCount,
-                                                      const VkSubmitInfo *pSubmits,
-                                                      VkFence fence) {
+                                                      const VkSubmitInfo *pSubmits, VkFence fence) {
     VkResult result = begin(SPY_QueueSubmit);
     return result < 0 ? result : NEXT(QueueSubmit)(queue, submitCount, pSubmits, fence);
 }
@@ -227,8 +224,7 @@ static VKAPI_ATTR VkResult VKAPI_CALL spy_WaitForFences(VkDevice device, uint32_
         }
         nap();
     }
-    return result < 0 ? result
-                      : NEXT(WaitForFences)(device, fenceCount, pFences, waitAll, timeout);
+    return result < 0 ? result : NEXT(WaitForFences)(device, fenceCount, pFences, waitAll, timeout);
 }
 
 static VKAPI_ATTR VkResult VKAPI_CALL spy_GetFenceStatus(VkDevice device, VkFence fence) {
@@ -241,7 +237,7 @@ static VKAPI_ATTR VkResult VKAPI_CALL spy_DeviceWaitIdle(VkDevice device) {
     return result < 0 ? result : NEXT(DeviceWaitIdle)(device);
 }
 
-/* ---- look-up ---------------------------------------------------------------------------- */
+/* ---- look-up ----------------------------------------------------------------------------- */
 
 static VKAPI_ATTR PFN_vkVoidFunction VKAPI_CALL spy_GetDeviceProcAddr(VkDevice device,
                                                                       const char *pName) {
@@ -249,12 +245,11 @@ static VKAPI_ATTR PFN_vkVoidFunction VKAPI_CALL spy_GetDeviceProcAddr(VkDevice d
     return spy_driver_entry(VK_NULL_HANDLE, pName);
 }
 
-#define CREATION_FUNCTION(name, parent, info, handle) (PFN_vkVoidFunction)spy_##name,
-#define DESTRUCTION_FUNCTION(name, parent, handle) (PFN_vkVoidFunction)spy_##name,
-#define OTHER_FUNCTION(name) (PFN_vkVoidFunction)spy_##name,
-static const PFN_vkVoidFunction functions[SPY_COUNT] = {
-    FOR_EACH_CREATION(CREATION_FUNCTION) FOR_EACH_DESTRUCTION(DESTRUCTION_FUNCTION)
-        FOR_EACH_OTHER(OTHER_FUNCTION)};
+#define CREATION_FUNCTION(name, parent, info, handle) (PFN_vkVoidFunction) spy_##name,
+#define DESTRUCTION_FUNCTION(name, parent, handle) (PFN_vkVoidFunction) spy_##name,
+#define OTHER_FUNCTION(name) (PFN_vkVoidFunction) spy_##name,
+static const PFN_vkVoidFunction functions[SPY_COUNT] = {FOR_EACH_CREATION(
+    CREATION_FUNCTION) FOR_EACH_DESTRUCTION(DESTRUCTION_FUNCTION) FOR_EACH_OTHER(OTHER_FUNCTION)};
 
 VKAPI_ATTR PFN_vkVoidFunction VKAPI_CALL spy_driver_entry(VkInstance instance, const char *name) {
     if (strcmp(name, "vkGetDeviceProcAddr") == 0) {
@@ -278,7 +273,7 @@ static int find(const char *command) {
     abort();
 }
 
-/* ---- control ---------------------------------------------------------------------------- */
+/* ---- control ----------------------------------------------------------------------------- */
 
 void spy_reset(void) {
     for (int i = 0; i < SPY_COUNT; i++) {

@@ -182,16 +182,14 @@ static void write_duplicate_in_chain(struct guest_stream *s) {
         .sType = VK_STRUCTURE_TYPE_EXTERNAL_MEMORY_BUFFER_CREATE_INFO, .pNext = &second};
     const VkBufferCreateInfo info = {.sType = VK_STRUCTURE_TYPE_BUFFER_CREATE_INFO,
                                      .pNext = &first};
-    GUEST_WRITE(s, vkCreateBuffer, .device = DEVICE, .pCreateInfo = &info,
-                .pBuffer_id = BUFFER_ID);
+    GUEST_WRITE(s, vkCreateBuffer, .device = DEVICE, .pCreateInfo = &info, .pBuffer_id = BUFFER_ID);
 }
 
 /* VkDevicePrivateDataCreateInfo may be repeated: the only way to an endless chain. */
 static void write_endless_chain(struct guest_stream *s) {
     static const VkDevicePrivateDataCreateInfo last = {
         .sType = VK_STRUCTURE_TYPE_DEVICE_PRIVATE_DATA_CREATE_INFO};
-    const VkDeviceCreateInfo info = {.sType = VK_STRUCTURE_TYPE_DEVICE_CREATE_INFO,
-                                     .pNext = &last};
+    const VkDeviceCreateInfo info = {.sType = VK_STRUCTURE_TYPE_DEVICE_CREATE_INFO, .pNext = &last};
     GUEST_WRITE(s, vkCreateDevice, .physicalDevice = ID(VkPhysicalDevice, GUEST_PHYSICAL_DEVICE),
                 .pCreateInfo = &info, .pDevice_id = 2000);
     /* The client writes chains of bounded length only: cut behind the first sType, go on by hand. */
@@ -209,7 +207,8 @@ static void write_buffer_of_another_device(struct guest_stream *s) {
     GUEST_WRITE(s, vkCreateDevice, .physicalDevice = ID(VkPhysicalDevice, GUEST_PHYSICAL_DEVICE),
                 .pCreateInfo = &info, .pDevice_id = 2000);
     guest_write_create_buffer(s, BUFFER_ID);
-    GUEST_WRITE(s, vkDestroyBuffer, .device = ID(VkDevice, 2000), .buffer = ID(VkBuffer, BUFFER_ID));
+    GUEST_WRITE(s, vkDestroyBuffer, .device = ID(VkDevice, 2000),
+                .buffer = ID(VkBuffer, BUFFER_ID));
 }
 
 static void write_uneven_shader(struct guest_stream *s) {
@@ -327,11 +326,12 @@ static const struct refusal refusals[] = {
      "VkSpecializationInfo.pMapEntries: an entry lies outside of the data", false},
     {write_queue_wait_idle, "vkQueueWaitIdle", "the guest must wait by a fence", false},
     {write_device_wait_idle, "vkDeviceWaitIdle", "the guest must wait by fences", false},
-    {write_device_queue_1, "vkGetDeviceQueue",
-     "vkGetDeviceQueue2 must be used, with a timeline", false},
+    {write_device_queue_1, "vkGetDeviceQueue", "vkGetDeviceQueue2 must be used, with a timeline",
+     false},
     {write_reply_without_window, "vkGetBufferMemoryRequirements",
      "a reply is wanted, but no reply window is set", true},
-    {write_null_fence_reset, "vkResetFenceResourceMESA", "fence: the handle must not be NULL", false},
+    {write_null_fence_reset, "vkResetFenceResourceMESA", "fence: the handle must not be NULL",
+     false},
     {write_pool_null, "vkAllocateCommandBuffers",
      "VkCommandBufferAllocateInfo.commandPool: the handle must not be NULL", false},
     {write_oversized_allocation, "vkAllocateCommandBuffers",
@@ -351,7 +351,7 @@ static void test_each_wrong_command_is_named(void **state) {
     }
 }
 
-/* ---- truncated at every length ------------------------------------------------------------ */
+/* ---- truncated at every length ----------------------------------------------------------- */
 
 static void write_good_buffer(struct guest_stream *s) {
     guest_write_create_buffer(s, BUFFER_ID);
@@ -481,7 +481,7 @@ static void test_the_argument_where_a_command_is_cut_is_named(void **state) {
     }
 }
 
-/* ---- what follows a refusal ---------------------------------------------------------------- */
+/* ---- what follows a refusal -------------------------------------------------------------- */
 
 static void test_nothing_is_executed_after_a_refusal(void **state) {
     (void)state;

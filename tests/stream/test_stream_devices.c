@@ -14,7 +14,7 @@
 #define PHYSICAL_DEVICE ID(VkPhysicalDevice, GUEST_PHYSICAL_DEVICE)
 #define SECOND_DEVICE 50
 
-/* ---- instances ------------------------------------------------------------------------------ */
+/* ---- instances --------------------------------------------------------------------------- */
 
 static VkResult create_instance(struct guest *g, const VkInstanceCreateInfo *info) {
     struct vn_vkCreateInstance a = {.pCreateInfo = info, .pInstance_id = GUEST_INSTANCE};
@@ -61,7 +61,7 @@ static void test_nothing_works_without_an_instance(void **state) {
     expect_refusal(g, "vkCreateBuffer (on the context stream): device: no object has this id");
 }
 
-/* ---- devices -------------------------------------------------------------------------------- */
+/* ---- devices ----------------------------------------------------------------------------- */
 
 static const float priorities[64];
 
@@ -94,8 +94,7 @@ static void test_bad_requests_for_a_device_are_results(void **state) {
     assert_int_equal(create_device(s, SECOND_DEVICE, 7, 1, NULL), VK_ERROR_INITIALIZATION_FAILED);
     assert_int_equal(create_device(s, SECOND_DEVICE, UINT32_MAX, 1, NULL),
                      VK_ERROR_INITIALIZATION_FAILED);
-    assert_int_equal(create_device(s, SECOND_DEVICE, 0, 64, NULL),
-                     VK_ERROR_INITIALIZATION_FAILED);
+    assert_int_equal(create_device(s, SECOND_DEVICE, 0, 64, NULL), VK_ERROR_INITIALIZATION_FAILED);
     assert_int_equal(create_device(s, SECOND_DEVICE, 0, 1, "VK_EXT_no_such_extension"),
                      VK_ERROR_EXTENSION_NOT_PRESENT);
     assert_int_equal(create_device(s, SECOND_DEVICE, 0, 1, ""), VK_ERROR_EXTENSION_NOT_PRESENT);
@@ -138,7 +137,7 @@ static void test_no_device_and_no_object_is_destroyed_as_nothing(void **state) {
     guest_destroy(g);
 }
 
-/* ---- queues --------------------------------------------------------------------------------- */
+/* ---- queues ------------------------------------------------------------------------------ */
 
 static void write_get_queue(struct guest_stream *s, uint64_t device, uint64_t id, uint32_t index,
                             uint32_t ring_idx) {
@@ -192,7 +191,7 @@ static void test_queues_may_stand_for_one_host_queue(void **state) {
     guest_destroy(g);
 }
 
-/* ---- fences of the transport ------------------------------------------------------------------ */
+/* ---- fences of the transport ------------------------------------------------------------- */
 
 static void test_a_fence_waits_for_its_queue_only(void **state) {
     (void)state;
@@ -214,9 +213,8 @@ static void test_a_fence_waits_for_its_queue_only(void **state) {
 static void test_a_fence_needs_a_bound_timeline(void **state) {
     (void)state;
     static const uint32_t unbound[] = {2, 63};
-    static const char *const reasons[] = {
-        "a fence names ring_idx 2, to which no queue is bound",
-        "a fence names ring_idx 63, to which no queue is bound"};
+    static const char *const reasons[] = {"a fence names ring_idx 2, to which no queue is bound",
+                                          "a fence names ring_idx 63, to which no queue is bound"};
     for (int i = 0; i < 2; i++) {
         struct guest *g = guest_create_open(NULL);
         const uint64_t id = guest_fence(g, unbound[i]);
@@ -277,7 +275,7 @@ static void test_a_host_that_cannot_wait_ends_the_context(void **state) {
     expect_refusal(g, "the host driver refuses a fence on ring_idx 1: -2");
 }
 
-/* ---- one ring destroys the device, another asks for its queue ----------------------------------- */
+/* ---- one ring destroys the device, another asks for its queue ---------------------------- */
 
 /* While the device waits until it is idle its timelines are gone; none may come back, or a later
  * fence would find a queue that has been freed. */
@@ -301,7 +299,7 @@ static void test_a_device_that_ends_gives_no_queues(void **state) {
                       "it is not in 1 … 63 or is taken");
 }
 
-/* ---- a lost device -------------------------------------------------------------------------------- */
+/* ---- a lost device ----------------------------------------------------------------------- */
 
 static void test_a_lost_device_ends_the_context_unless_it_was_asked_for(void **state) {
     (void)state;
@@ -334,14 +332,12 @@ int main(void) {
         cmocka_unit_test_setup(test_nothing_works_without_an_instance, expect_reset),
         cmocka_unit_test_setup(test_bad_requests_for_a_device_are_results, expect_reset),
         cmocka_unit_test_setup(test_a_device_takes_everything_with_it, expect_reset),
-        cmocka_unit_test_setup(test_no_device_and_no_object_is_destroyed_as_nothing,
-                               expect_reset),
+        cmocka_unit_test_setup(test_no_device_and_no_object_is_destroyed_as_nothing, expect_reset),
         cmocka_unit_test_setup(test_a_queue_needs_a_free_timeline, expect_reset),
         cmocka_unit_test_setup(test_queues_may_stand_for_one_host_queue, expect_reset),
         cmocka_unit_test_setup(test_a_fence_waits_for_its_queue_only, expect_reset),
         cmocka_unit_test_setup(test_a_fence_needs_a_bound_timeline, expect_reset),
-        cmocka_unit_test_setup(test_pending_fences_retire_when_the_context_is_lost,
-                               expect_reset),
+        cmocka_unit_test_setup(test_pending_fences_retire_when_the_context_is_lost, expect_reset),
         cmocka_unit_test_setup(test_pending_fences_retire_when_the_device_is_destroyed,
                                expect_reset),
         cmocka_unit_test_setup(test_a_host_that_cannot_wait_ends_the_context, expect_reset),

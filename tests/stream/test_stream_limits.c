@@ -33,7 +33,7 @@ static void test_the_number_of_objects_is_limited(void **state) {
                       "its limit allows (--max-objects)");
 }
 
-/* ---- temporaries ----------------------------------------------------------------------------- */
+/* ---- temporaries ------------------------------------------------------------------------- */
 
 static void write_shader(struct guest_stream *s, size_t size) {
     static uint32_t code[65536];
@@ -84,7 +84,7 @@ static void test_outputs_count_against_the_temporaries(void **state) {
     }
 }
 
-/* ---- the context stream ------------------------------------------------------------------------ */
+/* ---- the context stream ------------------------------------------------------------------ */
 
 static void test_the_queue_of_the_context_stream_is_limited(void **state) {
     (void)state;
@@ -125,7 +125,7 @@ static void test_one_submission_may_be_larger_than_the_queue(void **state) {
     guest_destroy(g);
 }
 
-/* ---- resources, rings, memory -------------------------------------------------------------------- */
+/* ---- resources, rings, memory ------------------------------------------------------------ */
 
 static void test_the_number_of_resources_is_limited(void **state) {
     (void)state;
@@ -134,8 +134,7 @@ static void test_the_number_of_resources_is_limited(void **state) {
     struct guest_memory *first = guest_create_shm(g, 4096);
     guest_create_shm(g, 4096);
     assert_int_equal(guest_create_blob(g, 10, 0, CONTEXT_BLOB_MAPPABLE, 4096, NULL), -ENOSPC);
-    assert_string_equal(g->blob_reason,
-                        "the context holds as many resources as its limit allows");
+    assert_string_equal(g->blob_reason, "the context holds as many resources as its limit allows");
     guest_detach(g, first->resource_id);
     assert_int_equal(guest_create_blob(g, 10, 0, CONTEXT_BLOB_MAPPABLE, 4096, NULL), 0);
     assert_false(guest_is_lost(g));
@@ -149,8 +148,7 @@ static void test_the_number_of_rings_is_limited(void **state) {
     guest_destroy_ring(guest_create_ring(g, 4096, 0));
     guest_create_ring(g, 4096, 0);
     guest_create_ring(g, 4096, 0);
-    const VkRingCreateInfoMESA info = guest_ring_info(guest_create_shm(g, 8192)->resource_id,
-                                                      4096);
+    const VkRingCreateInfoMESA info = guest_ring_info(guest_create_shm(g, 8192)->resource_id, 4096);
     GUEST_WRITE(g->context_stream, vkCreateRingMESA, .ring = 7, .pCreateInfo = &info);
     guest_send(g->context_stream);
     expect_refusal(g, "vkCreateRingMESA (on the context stream): ring: the context has as many "
@@ -163,8 +161,7 @@ static void test_the_memory_of_a_context_is_limited(void **state) {
     struct guest *g = guest_create_open(&limits);
     struct guest_stream *s = g->context_stream;
     assert_int_equal(guest_allocate_memory(s, 1000, 0, 2 << 20), VK_ERROR_OUT_OF_DEVICE_MEMORY);
-    assert_int_equal(guest_allocate_memory(s, 1000, 0, UINT64_MAX),
-                     VK_ERROR_OUT_OF_DEVICE_MEMORY);
+    assert_int_equal(guest_allocate_memory(s, 1000, 0, UINT64_MAX), VK_ERROR_OUT_OF_DEVICE_MEMORY);
     for (int i = 0; i < 10; i++) {
         assert_int_equal(guest_allocate_memory(s, 1000, 0, 1 << 19), VK_SUCCESS);
         assert_int_equal(guest_allocate_memory(s, 1001, 0, 1 << 19), VK_SUCCESS);

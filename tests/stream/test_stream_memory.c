@@ -38,7 +38,7 @@ static void expect_no_blob(struct guest *g, uint32_t resource, uint64_t id, uint
     assert_false(guest_is_lost(g));
 }
 
-/* ---- refusals: an answer, not the end ---------------------------------------------------------- */
+/* ---- refusals: an answer, not the end ---------------------------------------------------- */
 
 static void test_a_blob_must_fit_its_memory(void **state) {
     (void)state;
@@ -119,7 +119,7 @@ static void test_bad_allocations_are_results(void **state) {
     guest_destroy(g);
 }
 
-/* ---- how long storages live ------------------------------------------------------------------------ */
+/* ---- how long storages live -------------------------------------------------------------- */
 
 static void test_a_blob_outlives_its_memory(void **state) {
     (void)state;
@@ -136,11 +136,9 @@ static void test_a_blob_outlives_its_memory(void **state) {
     /* The same pages can become memory again. */
     const VkImportMemoryResourceInfoMESA import = {
         .sType = VK_STRUCTURE_TYPE_IMPORT_MEMORY_RESOURCE_INFO_MESA, .resourceId = RESOURCE};
-    const VkMemoryAllocateInfo info = {.sType = VK_STRUCTURE_TYPE_MEMORY_ALLOCATE_INFO,
-                                       .pNext = &import,
-                                       .allocationSize = 8192};
-    struct vn_vkAllocateMemory a = {
-        .device = DEVICE, .pAllocateInfo = &info, .pMemory_id = MEMORY};
+    const VkMemoryAllocateInfo info = {
+        .sType = VK_STRUCTURE_TYPE_MEMORY_ALLOCATE_INFO, .pNext = &import, .allocationSize = 8192};
+    struct vn_vkAllocateMemory a = {.device = DEVICE, .pAllocateInfo = &info, .pMemory_id = MEMORY};
     GUEST_CALL(g->context_stream, vkAllocateMemory, &a);
     assert_int_equal(a.ret, VK_SUCCESS);
     guest_detach(g, RESOURCE);
@@ -156,11 +154,9 @@ static void test_unknown_resources_cannot_be_imported(void **state) {
     struct guest *g = guest_create_open(NULL);
     const VkImportMemoryResourceInfoMESA import = {
         .sType = VK_STRUCTURE_TYPE_IMPORT_MEMORY_RESOURCE_INFO_MESA, .resourceId = 4711};
-    const VkMemoryAllocateInfo info = {.sType = VK_STRUCTURE_TYPE_MEMORY_ALLOCATE_INFO,
-                                       .pNext = &import,
-                                       .allocationSize = 8192};
-    struct vn_vkAllocateMemory a = {
-        .device = DEVICE, .pAllocateInfo = &info, .pMemory_id = MEMORY};
+    const VkMemoryAllocateInfo info = {
+        .sType = VK_STRUCTURE_TYPE_MEMORY_ALLOCATE_INFO, .pNext = &import, .allocationSize = 8192};
+    struct vn_vkAllocateMemory a = {.device = DEVICE, .pAllocateInfo = &info, .pMemory_id = MEMORY};
     GUEST_CALL(g->context_stream, vkAllocateMemory, &a);
     assert_int_equal(a.ret, VK_ERROR_INVALID_EXTERNAL_HANDLE);
 

@@ -60,9 +60,8 @@ static VkResult end_with_reply(struct guest_stream *s) {
 }
 
 static const VkCommandBuffer submitted = ID(VkCommandBuffer, COMMAND_BUFFER);
-static const VkSubmitInfo submit_info = {.sType = VK_STRUCTURE_TYPE_SUBMIT_INFO,
-                                         .commandBufferCount = 1,
-                                         .pCommandBuffers = &submitted};
+static const VkSubmitInfo submit_info = {
+    .sType = VK_STRUCTURE_TYPE_SUBMIT_INFO, .commandBufferCount = 1, .pCommandBuffers = &submitted};
 
 static void write_submit(struct guest_stream *s) {
     GUEST_WRITE(s, vkQueueSubmit, .queue = ID(VkQueue, GUEST_QUEUE), .submitCount = 1,
@@ -76,7 +75,7 @@ static VkResult submit_with_reply(struct guest_stream *s) {
     return a.ret;
 }
 
-/* ---- the guest asks for the result ----------------------------------------------------------- */
+/* ---- the guest asks for the result ------------------------------------------------------- */
 
 static void test_a_failure_that_is_told_frees_the_id(void **state) {
     (void)state;
@@ -108,7 +107,7 @@ static void test_an_instance_that_fails_is_told(void **state) {
     guest_destroy(g);
 }
 
-/* ---- the guest does not ask -------------------------------------------------------------------- */
+/* ---- the guest does not ask -------------------------------------------------------------- */
 
 static void test_commands_with_a_poisoned_object_are_skipped(void **state) {
     (void)state;
@@ -120,15 +119,13 @@ static void test_commands_with_a_poisoned_object_are_skipped(void **state) {
 
     /* A result is the creation's; outputs have a shape that can be decoded. */
     assert_int_equal(guest_allocate_memory(s, MEMORY, 1, 4096), VK_SUCCESS);
-    struct vn_vkBindBufferMemory bind = {.device = DEVICE,
-                                         .buffer = ID(VkBuffer, BUFFER),
-                                         .memory = ID(VkDeviceMemory, MEMORY)};
+    struct vn_vkBindBufferMemory bind = {
+        .device = DEVICE, .buffer = ID(VkBuffer, BUFFER), .memory = ID(VkDeviceMemory, MEMORY)};
     GUEST_CALL(s, vkBindBufferMemory, &bind);
     assert_int_equal(bind.ret, VK_ERROR_OUT_OF_DEVICE_MEMORY);
     VkMemoryRequirements requirements = {0};
-    struct vn_vkGetBufferMemoryRequirements get = {.device = DEVICE,
-                                                   .buffer = ID(VkBuffer, BUFFER),
-                                                   .pMemoryRequirements = &requirements};
+    struct vn_vkGetBufferMemoryRequirements get = {
+        .device = DEVICE, .buffer = ID(VkBuffer, BUFFER), .pMemoryRequirements = &requirements};
     GUEST_CALL(s, vkGetBufferMemoryRequirements, &get);
     assert_int_equal(get.pMemoryRequirements->size, 0);
 
@@ -161,8 +158,7 @@ static void test_what_is_made_from_a_poisoned_object_is_poisoned(void **state) {
     VkCommandBuffer buffer = ID(VkCommandBuffer, id);
     GUEST_WRITE(s, vkFreeCommandBuffers, .device = DEVICE, .commandPool = ID(VkCommandPool, POOL),
                 .commandBufferCount = 1, .pCommandBuffers = &buffer);
-    GUEST_WRITE(s, vkDestroyCommandPool, .device = DEVICE,
-                .commandPool = ID(VkCommandPool, POOL));
+    GUEST_WRITE(s, vkDestroyCommandPool, .device = DEVICE, .commandPool = ID(VkCommandPool, POOL));
     assert_true(guest_finish(s));
     write_create_pool(s);
     write_allocate_command_buffer(s);
@@ -185,7 +181,7 @@ static void test_a_poisoned_recording_cannot_be_submitted(void **state) {
     guest_write_create_buffer(s, BUFFER);
     write_begin(s);
     write_fill(s, BUFFER + 50);
-    write_fill(s, BUFFER);      /* poisons the recording */
+    write_fill(s, BUFFER); /* poisons the recording */
     write_fill(s, BUFFER + 50); /* skipped, too */
     assert_int_equal(end_with_reply(s), VK_ERROR_OUT_OF_DEVICE_MEMORY);
     assert_int_equal(spy_calls("vkCmdFillBuffer"), 1);
@@ -287,7 +283,7 @@ static void test_a_poisoned_device_is_left_behind_harmlessly(void **state) {
     guest_destroy(g);
 }
 
-/* ---- pipelines ------------------------------------------------------------------------------------ */
+/* ---- pipelines --------------------------------------------------------------------------- */
 
 static VkResult create_pipelines(struct guest_stream *s, bool reply, uint64_t ids[3]) {
     const VkPipelineLayoutCreateInfo layout = {.sType =
@@ -379,8 +375,7 @@ int main(void) {
         cmocka_unit_test_setup(test_a_failure_that_is_told_frees_the_id, expect_reset),
         cmocka_unit_test_setup(test_an_instance_that_fails_is_told, expect_reset),
         cmocka_unit_test_setup(test_commands_with_a_poisoned_object_are_skipped, expect_reset),
-        cmocka_unit_test_setup(test_what_is_made_from_a_poisoned_object_is_poisoned,
-                               expect_reset),
+        cmocka_unit_test_setup(test_what_is_made_from_a_poisoned_object_is_poisoned, expect_reset),
         cmocka_unit_test_setup(test_a_poisoned_recording_cannot_be_submitted, expect_reset),
         cmocka_unit_test_setup(test_a_begin_that_fails_poisons_the_recording, expect_reset),
         cmocka_unit_test_setup(test_memory_that_could_not_be_had_poisons_what_is_bound_to_it,

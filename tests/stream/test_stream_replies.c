@@ -60,7 +60,7 @@ static uint32_t create_device_blob(struct guest *g) {
     return 5000;
 }
 
-/* ---- where replies land ------------------------------------------------------------------- */
+/* ---- where replies land ------------------------------------------------------------------ */
 
 static void test_replies_are_appended_and_sought(void **state) {
     (void)state;
@@ -128,19 +128,15 @@ static void test_a_window_outlives_its_resource_but_cannot_be_set_again(void **s
     send_and_expect(s, "vkSetReplyCommandStreamMESA", "pStream: no such resource");
 }
 
-/* ---- refused windows ------------------------------------------------------------------------ */
+/* ---- refused windows --------------------------------------------------------------------- */
 
 static void test_a_window_must_lie_in_shared_memory(void **state) {
     (void)state;
     static const struct {
         uint64_t offset, size;
     } outside[] = {
-        {0, GUEST_REPLY_SIZE + 1},
-        {GUEST_REPLY_SIZE, 1},
-        {GUEST_REPLY_SIZE - 4, 8},
-        {UINT64_MAX, 1},
-        {UINT64_MAX - 3, 8},
-        {8, UINT64_MAX},
+        {0, GUEST_REPLY_SIZE + 1}, {GUEST_REPLY_SIZE, 1}, {GUEST_REPLY_SIZE - 4, 8},
+        {UINT64_MAX, 1},           {UINT64_MAX - 3, 8},   {8, UINT64_MAX},
     };
     for (size_t i = 0; i < sizeof(outside) / sizeof(outside[0]); i++) {
         /* On the second way the resource is that of the current window: the short path. */
@@ -214,7 +210,7 @@ static void test_seeking_is_bounded_by_the_window(void **state) {
                     "position: the position is beyond the reply window");
 }
 
-/* ---- indirect streams ----------------------------------------------------------------------- */
+/* ---- indirect streams -------------------------------------------------------------------- */
 
 /* Moves what the stream has not sent to `memory`; gives its size. */
 static uint64_t divert(struct guest_stream *s, struct guest_memory *memory, uint64_t offset) {
@@ -300,8 +296,7 @@ static const char *const bad_stream_reasons[BAD_STREAM_COUNT][2] = {
     {"vkCreateBuffer", "pBuffer: the command is cut short"},
     {"vkDestroyBuffer", "buffer: no object has this id"},
     {"vkExecuteCommandStreamsMESA", "pReplyPositions: no reply window is set"},
-    {"vkExecuteCommandStreamsMESA",
-     "pReplyPositions: the position is beyond the reply window"},
+    {"vkExecuteCommandStreamsMESA", "pReplyPositions: the position is beyond the reply window"},
 };
 
 static void write_bad_stream(struct guest_stream *s, enum bad_stream kind) {

@@ -22,7 +22,7 @@ static void pause_up_to(uint32_t nanoseconds) {
     nanosleep(&(struct timespec){.tv_nsec = rand() % (nanoseconds + 1)}, NULL);
 }
 
-/* ---- side by side -------------------------------------------------------------------------------- */
+/* ---- side by side ------------------------------------------------------------------------ */
 
 static void *use_ring(void *argument) {
     struct guest_stream *s = argument;
@@ -91,7 +91,7 @@ static void test_contexts_come_and_go_side_by_side(void **state) {
     expect_witness_is_well();
 }
 
-/* ---- races that a sound guest never runs ------------------------------------------------------------ */
+/* ---- races that a sound guest never runs ------------------------------------------------- */
 
 struct pair {
     struct guest *g;
@@ -190,7 +190,7 @@ static void test_a_resource_may_vanish_while_it_is_used(void **state) {
     }
 }
 
-/* ---- the end of a context that is busy ---------------------------------------------------------------- */
+/* ---- the end of a context that is busy --------------------------------------------------- */
 
 static void test_a_context_ends_while_its_rings_are_busy(void **state) {
     (void)state;
