@@ -40,8 +40,9 @@ def with_limit(settings, arguments, kind, value_of, words):
         resource.prlimit(pid, kind, (value_of(server), before[1]))
         starved = run_guest(settings, arguments, server, "memory", 15)
         server.check_alive()
-        if starved.status == 0:
-            raise Failure(f"the guest did not notice the limit{server.explain()}")
+        if not starved.status:
+            raise Failure(f"the guest should have failed, but {starved.describe()}"
+                          f"{server.explain()}")
         lines = [line for line in log_text(server).splitlines()
                  if any(word in line for word in words)]
         if not lines:

@@ -75,8 +75,7 @@ static uint64_t fill_new_id(struct vn_fill *f) {
 }
 
 static void write_command(struct cs_encoder *e, struct input *in) {
-    const struct vn_command_codec *codec =
-        &vn_command_codecs[take(in, 2) % vn_command_codec_count];
+    const struct vn_command_codec *codec = &vn_command_codecs[take(in, 2) % vn_command_codec_count];
     in->state = take(in, 2) << 16 | codec->id;
     struct vn_fill fill = {&tools.memory, fill_random, fill_handle, fill_new_id, in};
     void *arguments = calloc(1, codec->size);

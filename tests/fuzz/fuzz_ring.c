@@ -50,7 +50,7 @@ static uint64_t take(struct input *in, size_t size) {
     return value;
 }
 
-/* ---- the description ------------------------------------------------------------------------ */
+/* ---- the description --------------------------------------------------------------------- */
 
 /* Small numbers are more interesting than large ones; both occur. */
 static size_t take_offset(struct input *in) {
@@ -100,7 +100,7 @@ static void check_layout(struct input *in) {
     }
 }
 
-/* ---- a ring that runs ------------------------------------------------------------------------ */
+/* ---- a ring that runs -------------------------------------------------------------------- */
 
 static void on_lost(void *user, const char *reason) {
     (void)user, (void)reason;
@@ -228,7 +228,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     return 0;
 }
 
-/* ---- seeds ------------------------------------------------------------------------------------ */
+/* ---- seeds ------------------------------------------------------------------------------- */
 
 /* A description as Mesa's, in the input's words: small numbers of two bytes. */
 static size_t put_layout(uint8_t *out) {
@@ -255,9 +255,8 @@ void target_make_seeds(target_emit emit, void *user) {
     static const uint8_t wait[] = {SEND, 4, 252, 0, 0, 0, 0, 0, 0, 0, 5, 0, 0, 0, 0, 0, 0, 0};
     static const uint8_t seqno[] = {SEQNO, 5, 0, 0, 0, 0, 0, 0, 0, SETTLE};
     static const uint8_t bad_tail[] = {SET_TAIL, 0, 2, 0, 0, SETTLE};
-    static const uint8_t scribbles[] = {SET_WORD, 0,        255, 255, 255, 255, SET_WORD, 1, 1,
-                                        2,        3,        4,   NOTIFY, SCRIBBLE, 7,   7,
-                                        SETTLE};
+    static const uint8_t scribbles[] = {SET_WORD, 0, 255, 255,    255,      255, SET_WORD, 1,     1,
+                                        2,        3, 4,   NOTIFY, SCRIBBLE, 7,   7,        SETTLE};
     static const struct {
         const uint8_t *bytes;
         size_t size;

@@ -51,7 +51,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     return 0;
 }
 
-/* ---- seeds: every command, with arguments as a client would give them ------------------------- */
+/* ---- seeds: every command, with arguments as a client would give them -------------------- */
 
 static uint64_t state;
 

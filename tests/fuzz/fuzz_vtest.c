@@ -26,7 +26,7 @@ static void need(bool ok, const char *what) {
     }
 }
 
-/* ---- contexts ---------------------------------------------------------------------------------- */
+/* ---- contexts ---------------------------------------------------------------------------- */
 
 /* A fake context that is not asked to wait at its end. */
 struct quick_context {
@@ -80,8 +80,7 @@ static const struct context_ops quick_ops = {
 };
 
 static int quick_create(const char *name, const struct context_limits *limits,
-                        const struct context_listener *listener, void *user,
-                        struct context **out) {
+                        const struct context_listener *listener, void *user, struct context **out) {
     struct quick_context *context = calloc(1, sizeof(*context));
     if (!context) {
         return -ENOMEM;
@@ -96,7 +95,7 @@ static int quick_create(const char *name, const struct context_limits *limits,
     return 0;
 }
 
-/* ---- one connection ------------------------------------------------------------------------------ */
+/* ---- one connection ---------------------------------------------------------------------- */
 
 int LLVMFuzzerInitialize(int *argc, char ***argv) {
     (void)argc, (void)argv;
@@ -113,8 +112,8 @@ static void drain(int fd) {
 
 static void step(struct vtest_server *server, int fd) {
     need(vtest_server_step(server, 0) == 0, "a turn of the server");
-    for (int i = 0; i < ANSWER_TURNS_MAX && server->client_count > 0 &&
-                    server->clients[0]->pending_blob != 0;
+    for (int i = 0;
+         i < ANSWER_TURNS_MAX && server->client_count > 0 && server->clients[0]->pending_blob != 0;
          i++) {
         need(vtest_server_step(server, 1) == 0, "a turn of the server");
     }
@@ -171,7 +170,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     return 0;
 }
 
-/* ---- seeds -------------------------------------------------------------------------------------- */
+/* ---- seeds ------------------------------------------------------------------------------- */
 
 struct writer {
     uint8_t bytes[1024];
@@ -190,8 +189,8 @@ static void put_message(struct writer *w, uint32_t id, const uint32_t *words, ui
         put(w, words[i]);
     }
 }
-#define MESSAGE(w, id, ...)                                                                       \
-    put_message((w), (id), (const uint32_t[]){__VA_ARGS__},                                       \
+#define MESSAGE(w, id, ...)                                                                        \
+    put_message((w), (id), (const uint32_t[]){__VA_ARGS__},                                        \
                 sizeof((const uint32_t[]){__VA_ARGS__}) / 4)
 
 /* What Mesa sends until it has a context. */

@@ -41,7 +41,7 @@ static void seeds_free(struct seeds *seeds) {
     free(seeds->sizes);
 }
 
-/* ---- mutations ------------------------------------------------------------------------------ */
+/* ---- mutations --------------------------------------------------------------------------- */
 
 static uint64_t next_random(uint64_t *state) {
     *state = *state * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407);

@@ -110,17 +110,17 @@ static void need(bool ok, const char *what) {
     }
 }
 
-/* ---- the commands that make the objects ---------------------------------------------------- */
+/* ---- the commands that make the objects -------------------------------------------------- */
 
 #define ID(type, id) ((type)(uintptr_t)(uint64_t)(id))
-#define WRITE(command, ...)                                                                       \
+#define WRITE(command, ...)                                                                        \
     vn_client_encode_##command(&world.setup, 0, &(struct vn_##command){__VA_ARGS__})
 /* vkCreate…(device, info, NULL, &object) */
-#define CREATE(what, info_type, type, output, id, ...)                                            \
-    do {                                                                                          \
-        const info_type info_ = {.sType = VK_STRUCTURE_TYPE_##type, __VA_ARGS__};                 \
-        WRITE(vkCreate##what, .device = ID(VkDevice, DEVICE), .pCreateInfo = &info_,              \
-              .output##_id = id);                                                                 \
+#define CREATE(what, info_type, type, output, id, ...)                                             \
+    do {                                                                                           \
+        const info_type info_ = {.sType = VK_STRUCTURE_TYPE_##type, __VA_ARGS__};                  \
+        WRITE(vkCreate##what, .device = ID(VkDevice, DEVICE), .pCreateInfo = &info_,               \
+              .output##_id = id);                                                                  \
     } while (0)
 
 static void write_device(void) {
@@ -152,8 +152,8 @@ static void write_device(void) {
 static void write_memory_objects(void) {
     CREATE(Buffer, VkBufferCreateInfo, BUFFER_CREATE_INFO, pBuffer, BUFFER, .size = 4096);
     CREATE(Image, VkImageCreateInfo, IMAGE_CREATE_INFO, pImage, IMAGE,
-           .imageType = VK_IMAGE_TYPE_2D, .format = VK_FORMAT_R8G8B8A8_UNORM,
-           .extent = {16, 16, 1}, .mipLevels = 1, .arrayLayers = 1);
+           .imageType = VK_IMAGE_TYPE_2D, .format = VK_FORMAT_R8G8B8A8_UNORM, .extent = {16, 16, 1},
+           .mipLevels = 1, .arrayLayers = 1);
     const VkMemoryAllocateInfo memory = {.sType = VK_STRUCTURE_TYPE_MEMORY_ALLOCATE_INFO,
                                          .allocationSize = 4096};
     WRITE(vkAllocateMemory, .device = ID(VkDevice, DEVICE), .pAllocateInfo = &memory,
@@ -180,14 +180,14 @@ static void write_pipeline_objects(void) {
            SHADER_MODULE, .codeSize = sizeof(code), .pCode = code);
     CREATE(PipelineCache, VkPipelineCacheCreateInfo, PIPELINE_CACHE_CREATE_INFO, pPipelineCache,
            PIPELINE_CACHE, .flags = 0);
-    CREATE(DescriptorSetLayout, VkDescriptorSetLayoutCreateInfo,
-           DESCRIPTOR_SET_LAYOUT_CREATE_INFO, pSetLayout, SET_LAYOUT, .flags = 0);
-    CREATE(PipelineLayout, VkPipelineLayoutCreateInfo, PIPELINE_LAYOUT_CREATE_INFO,
-           pPipelineLayout, PIPELINE_LAYOUT, .flags = 0);
+    CREATE(DescriptorSetLayout, VkDescriptorSetLayoutCreateInfo, DESCRIPTOR_SET_LAYOUT_CREATE_INFO,
+           pSetLayout, SET_LAYOUT, .flags = 0);
+    CREATE(PipelineLayout, VkPipelineLayoutCreateInfo, PIPELINE_LAYOUT_CREATE_INFO, pPipelineLayout,
+           PIPELINE_LAYOUT, .flags = 0);
     CREATE(RenderPass, VkRenderPassCreateInfo, RENDER_PASS_CREATE_INFO, pRenderPass, RENDER_PASS,
            .flags = 0);
-    CREATE(Framebuffer, VkFramebufferCreateInfo, FRAMEBUFFER_CREATE_INFO, pFramebuffer,
-           FRAMEBUFFER, .renderPass = ID(VkRenderPass, RENDER_PASS));
+    CREATE(Framebuffer, VkFramebufferCreateInfo, FRAMEBUFFER_CREATE_INFO, pFramebuffer, FRAMEBUFFER,
+           .renderPass = ID(VkRenderPass, RENDER_PASS));
     const VkComputePipelineCreateInfo info = {
         .sType = VK_STRUCTURE_TYPE_COMPUTE_PIPELINE_CREATE_INFO,
         .stage = {.sType = VK_STRUCTURE_TYPE_PIPELINE_SHADER_STAGE_CREATE_INFO,
@@ -201,8 +201,8 @@ static void write_pipeline_objects(void) {
 }
 
 static void write_pools(void) {
-    CREATE(DescriptorPool, VkDescriptorPoolCreateInfo, DESCRIPTOR_POOL_CREATE_INFO,
-           pDescriptorPool, DESCRIPTOR_POOL, .maxSets = 4);
+    CREATE(DescriptorPool, VkDescriptorPoolCreateInfo, DESCRIPTOR_POOL_CREATE_INFO, pDescriptorPool,
+           DESCRIPTOR_POOL, .maxSets = 4);
     const VkDescriptorSetLayout layout = ID(VkDescriptorSetLayout, SET_LAYOUT);
     const VkDescriptorSetAllocateInfo sets = {
         .sType = VK_STRUCTURE_TYPE_DESCRIPTOR_SET_ALLOCATE_INFO,
@@ -240,7 +240,7 @@ void world_init(void) {
     need(!world.setup.failed, "writing the commands that make the objects");
 }
 
-/* ---- the context --------------------------------------------------------------------------- */
+/* ---- the context ------------------------------------------------------------------------- */
 
 static void on_fence_retired(void *user, uint32_t ring_idx, uint64_t fence_id) {
     (void)user, (void)ring_idx, (void)fence_id;

@@ -192,7 +192,7 @@ static void write_endless_chain(struct guest_stream *s) {
     const VkDeviceCreateInfo info = {.sType = VK_STRUCTURE_TYPE_DEVICE_CREATE_INFO, .pNext = &last};
     GUEST_WRITE(s, vkCreateDevice, .physicalDevice = ID(VkPhysicalDevice, GUEST_PHYSICAL_DEVICE),
                 .pCreateInfo = &info, .pDevice_id = 2000);
-    /* The client writes chains of bounded length only: cut behind the first sType, go on by hand. */
+    /* The client writes chains of bounded length: cut behind the first sType, go on by hand. */
     const size_t behind_stype = 8 + 8 + 8 + 4 + 8 + 4;
     s->encoder.cursor = s->encoder.bytes + behind_stype;
     for (int i = 0; i < 300; i++) {

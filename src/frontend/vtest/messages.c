@@ -95,9 +95,15 @@ bool vtest_handle_context_init(struct vtest_client *client, const uint8_t *paylo
         return vtest_client_refuse(client, "capset %u: only %u (Venus) is served", capset,
                                    CONTEXT_CAPSET_VENUS);
     }
-    int error = client->options->create_context(client->label, &client->options->context_limits,
-                                                &vtest_mailbox_listener, &client->mailbox,
-                                                &client->context);
+    /* Blobs are refused by it, above all when descriptors have run out: it is opened before. */
+    int never_fd;
+    int error = vtest_waits_get_never_fd(&client->waits, &never_fd);
+    if (error) {
+        return vtest_client_refuse(client, "no descriptor for answers: %s", strerror(-error));
+    }
+    error = client->options->create_context(client->label, &client->options->context_limits,
+                                            &vtest_mailbox_listener, &client->mailbox,
+                                            &client->context);
     if (error) {
         client->context = NULL;
         return vtest_client_refuse(client, "no context could be made: %s", strerror(-error));
