@@ -53,6 +53,9 @@ void platform_wake_drain(const struct platform_wake *wake);
 /* Monotonic clock in nanoseconds; never 0. May stand still while the machine sleeps. */
 uint64_t platform_now_ns(void);
 
+/* Processors that may run this process's threads now: at least 1. */
+unsigned platform_processor_count(void);
+
 /* Hint to the processor inside a bounded spin. */
 void platform_cpu_relax(void);
 

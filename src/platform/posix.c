@@ -79,6 +79,11 @@ void platform_wake_finish(struct platform_wake *wake) {
 
 /* ---- threads --------------------------------------------------------------------------- */
 
+unsigned platform_processor_count(void) {
+    long count = sysconf(_SC_NPROCESSORS_ONLN);
+    return count > 0 ? (unsigned)count : 1;
+}
+
 void platform_cpu_relax(void) {
 #if defined(__x86_64__) || defined(__i386__)
     __builtin_ia32_pause();

@@ -8,14 +8,19 @@
 #include "platform/platform.h"
 #include "renderer/renderer.h"
 
-/* Waiting for the next command, in three steps. The guest notifies only a ring that shows IDLE,
- * and may throttle its notifications to one per idle timeout: until that has passed since the
- * last command or wake-up, the ring must look for itself. The first two steps are short because
- * the guest, the driver's threads and we share the processors: on two of them longer ones slow a
- * round trip down, by more than they save where processors are idle. */
-#define SPIN_NS 1000u   /* with the processor's pause hint */
-#define YIELD_NS 20000u /* giving the processor away in between */
-#define NAP_NS 50000    /* then naps, until the idle timeout */
+/* Waiting for the next command, in three steps: spinning with the processor's pause hint, giving
+ * the processor away in between, then naps. The guest notifies only a ring that shows IDLE, and
+ * may throttle its notifications to one per idle timeout: until that has passed since the last
+ * command or wake-up, the ring must look for itself.
+ *
+ * On few processors the guest, the driver's threads and we share them: longer first steps slow a
+ * round trip down there, by more than they save where processors are idle. */
+#define FEW_PROCESSORS 3
+#define SPIN_NS 1000u
+#define SPIN_MANY_NS 20000u
+#define YIELD_NS 20000u
+#define YIELD_MANY_NS 200000u
+#define NAP_NS 50000
 #define IDLE_TIMEOUT_MIN_NS 1000000u
 #define IDLE_TIMEOUT_MAX_NS 100000000u
 
@@ -98,12 +103,12 @@ static void ring_go_idle(struct ring *ring, uint32_t head) {
 }
 
 /* One step of waiting, `waited_ns` after the ring ran dry. */
-static void ring_relax(uint64_t waited_ns) {
-    if (waited_ns < SPIN_NS) {
+static void ring_relax(const struct ring *ring, uint64_t waited_ns) {
+    if (waited_ns < ring->spin_ns) {
         for (int i = 0; i < 16; i++) {
             platform_cpu_relax();
         }
-    } else if (waited_ns < YIELD_NS) {
+    } else if (waited_ns < ring->yield_ns) {
         sched_yield();
     } else {
         nanosleep(&(struct timespec){.tv_nsec = NAP_NS}, NULL);
@@ -128,7 +133,7 @@ static bool ring_wait(struct ring *ring, uint32_t *out_tail) {
             ring_go_idle(ring, head);
             dry_since = 0;
         } else {
-            ring_relax(now - dry_since);
+            ring_relax(ring, now - dry_since);
         }
     }
     return false;
@@ -195,6 +200,9 @@ int ring_create(struct renderer_context *context, uint64_t id, struct resource *
     ring->resource = resource_ref(resource);
     ring->settings = *settings;
     ring->settings.idle_timeout_ns = clamp_idle_timeout(settings->idle_timeout_ns);
+    const bool few = platform_processor_count() <= FEW_PROCESSORS;
+    ring->spin_ns = few ? SPIN_NS : SPIN_MANY_NS;
+    ring->yield_ns = few ? YIELD_NS : YIELD_MANY_NS;
     ring_map(ring, bytes, layout);
     stream_init(&ring->stream, context, ring);
     pthread_mutex_init(&ring->mutex, NULL);

@@ -38,6 +38,7 @@ struct ring {
     uint64_t extra_size;
 
     struct ring_settings settings;
+    uint64_t spin_ns, yield_ns; /* steps of waiting, see ring.c */
 
     pthread_t thread;
     struct stream stream;
