@@ -27,7 +27,8 @@ struct vn_object {
     const struct vn_device_table *vk;
     /* Creation tree for implicit destruction; guarded by the renderer's object lock. */
     struct vn_object *parent, *first_child, *next, *previous;
-    bool destroyed; /* guarded likewise: takes no children any more */
+    /* Guarded likewise. Closed: takes no children any more; destroyed: somebody has taken it. */
+    bool closed, destroyed;
 };
 
 static inline uint64_t vn_object_handle(const struct vn_object *object) {

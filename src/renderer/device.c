@@ -11,12 +11,24 @@
 
 /* ---- what the guest asks for ------------------------------------------------------------- */
 
+static bool is_repeated(const VkDeviceCreateInfo *info, uint32_t index) {
+    const VkDeviceQueueCreateInfo *queue = &info->pQueueCreateInfos[index];
+    for (uint32_t i = 0; i < index; i++) {
+        if (info->pQueueCreateInfos[i].queueFamilyIndex == queue->queueFamilyIndex &&
+            info->pQueueCreateInfos[i].flags == queue->flags) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static bool queues_are_valid(const struct physical_device *physical,
                              const VkDeviceCreateInfo *info) {
     for (uint32_t i = 0; i < info->queueCreateInfoCount; i++) {
         const VkDeviceQueueCreateInfo *queue = &info->pQueueCreateInfos[i];
         if (queue->queueFamilyIndex >= physical->queue_family_count ||
-            queue->queueCount > physical->queue_families[queue->queueFamilyIndex].queueCount) {
+            queue->queueCount > physical->queue_families[queue->queueFamilyIndex].queueCount ||
+            is_repeated(info, i)) {
             return false;
         }
     }
@@ -157,7 +169,7 @@ static VkResult check_request(struct stream *stream, const struct physical_devic
         return VK_ERROR_EXTENSION_NOT_PRESENT;
     }
     if (!queues_are_valid(physical, info)) {
-        log_warning("%s: vkCreateDevice: a queue family or queue count does not exist",
+        log_warning("%s: vkCreateDevice: a queue family or queue count does not exist, or is asked for twice",
                     stream->context->name);
         return VK_ERROR_INITIALIZATION_FAILED;
     }

@@ -227,6 +227,7 @@ static void destroy_leftover_devices(struct stream *stream, struct instance *ins
 
 void instance_destroy(struct stream *stream, struct instance *instance) {
     struct renderer_context *context = stream->context;
+    object_close(&context->objects, &instance->object);
     destroy_leftover_devices(stream, instance);
     if (!object_take(&context->objects, &instance->object)) {
         return; /* another stream destroys it */

@@ -69,7 +69,7 @@ static size_t record_size(VkObjectType type) {
 static bool link_child(struct objects *objects, struct vn_object *parent,
                        struct vn_object *child) {
     pthread_mutex_lock(&objects->tree_mutex);
-    bool alive = !parent->destroyed;
+    bool alive = !parent->destroyed && !parent->closed;
     if (alive) {
         child->parent = parent;
         child->next = parent->first_child;
@@ -205,6 +205,12 @@ static void destroy_children(struct objects *objects, struct vn_object *parent) 
         destroy_host_handle(child);
         id_table_remove(&objects->table, &child->entry);
     }
+}
+
+void object_close(struct objects *objects, struct vn_object *object) {
+    pthread_mutex_lock(&objects->tree_mutex);
+    object->closed = true;
+    pthread_mutex_unlock(&objects->tree_mutex);
 }
 
 bool object_take(struct objects *objects, struct vn_object *object) {

@@ -30,6 +30,10 @@ struct vn_object *object_reserve(struct stream *stream, VkObjectType type, uint6
 void objects_publish_array(struct vn_stream *stream, struct vn_object **objects,
                            const uint64_t *handles, uint32_t count, VkResult result);
 
+/* From now on nothing can become a child of the object: the first step of a destruction that
+ * visits the children itself. */
+void object_close(struct objects *objects, struct vn_object *object);
+
 /* Takes an object out of the table and the tree, its children too (their host handles are
  * destroyed where they are not implied by the parent's), but leaves its own host handle alone.
  * The record stays readable until the stream's section ends. Returns false if another stream

@@ -19,7 +19,7 @@ enum { STEPS_MAX = 64, SETTLE_TURNS_MAX = 200 };
 static struct {
     struct renderer_context *context;
     struct ring *ring;
-    uint8_t *bytes;
+    uint8_t *bytes; /* the guest's mapping */
 } fuzz;
 
 struct input {
@@ -106,14 +106,17 @@ static void on_lost(void *user, const char *reason) {
     (void)user, (void)reason;
 }
 
-static uint8_t *add_resource(struct renderer_context *context) {
+/* The renderer's mapping and the guest's, as in life: what they do at once is no race of ours. */
+static uint8_t *add_resource(struct renderer_context *context, uint8_t **out_guest_bytes) {
     struct storage *storage;
-    void *bytes = NULL;
+    void *bytes = NULL, *guest_bytes = NULL;
     need(storage_create_shm("vesper-fuzz", MEMORY_SIZE, &storage) == 0 &&
              storage_map(storage, &bytes) == 0 &&
+             platform_map_shared(storage_get_fd(storage), MEMORY_SIZE, &guest_bytes) == 0 &&
              resource_table_add(&context->resources, 1, storage, true) == 0,
          "shared memory");
     storage_unref(storage);
+    *out_guest_bytes = guest_bytes;
     return bytes;
 }
 
@@ -146,8 +149,7 @@ static void open_ring(void) {
              resource_table_init(&context->resources, context->limits.resources) == 0 &&
              timelines_init(&context->timelines) == 0,
          "a context");
-    fuzz.bytes = add_resource(context);
-    add_ring(context, fuzz.bytes);
+    add_ring(context, add_resource(context, &fuzz.bytes));
     fuzz.context = context;
     fuzz.ring = context->rings;
 }
@@ -155,6 +157,7 @@ static void open_ring(void) {
 static void close_ring(void) {
     struct renderer_context *context = fuzz.context;
     context_remove_ring(context, fuzz.ring);
+    platform_unmap(fuzz.bytes, MEMORY_SIZE);
     resource_table_finish(&context->resources);
     objects_finish(&context->objects);
     timelines_finish(&context->timelines);
