@@ -32,8 +32,7 @@ enum {
 
 /* Reads the arguments behind the command's name; `options` ends with a NULL name. CLI_OK, CLI_HELP,
  * or CLI_USAGE after a sentence on standard error. */
-int cli_parse_options(const char *command, const struct cli_option *options, int argc,
-                      char **argv);
+int cli_parse_options(const char *command, const struct cli_option *options, int argc, char **argv);
 
 /* Writes the options, aligned, to standard output. */
 void cli_print_options(const struct cli_option *options);

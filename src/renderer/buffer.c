@@ -28,8 +28,8 @@ static void filter_external_info(const struct device *device, const VkBufferCrea
 
 void vn_handle_vkCreateBuffer(struct vn_stream *s, struct vn_vkCreateBuffer *a) {
     const struct device *device = device_of(a->device_object);
-    struct vn_object *object = vn_object_reserve(s, VK_OBJECT_TYPE_BUFFER, a->pBuffer_id,
-                                                 a->device_object, "pBuffer");
+    struct vn_object *object =
+        vn_object_reserve(s, VK_OBJECT_TYPE_BUFFER, a->pBuffer_id, a->device_object, "pBuffer");
     if (!object) {
         return;
     }

@@ -130,8 +130,7 @@ static int context_create_blob(struct context *context, uint32_t resource_id, ui
     return executor_create_blob(&from(context)->executor, resource_id, blob_id, flags, size);
 }
 
-static int context_attach(struct context *context, uint32_t resource_id,
-                          struct storage *storage) {
+static int context_attach(struct context *context, uint32_t resource_id, struct storage *storage) {
     return executor_attach(&from(context)->executor, resource_id, storage);
 }
 

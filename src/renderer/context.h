@@ -71,12 +71,12 @@ struct context {
 
 /* Limits of one context; 0 in a member stands for the default. */
 struct context_limits {
-    uint64_t objects;          /* live objects; default 1 048 576 */
-    uint64_t command_bytes;    /* temporaries of one command; default 256 MiB */
-    uint64_t queued_bytes;     /* context stream not yet executed; default 64 MiB */
-    uint32_t rings;            /* default 64 */
-    uint32_t resources;        /* default 65 536 */
-    uint64_t memory_bytes;     /* host-visible memory made for the guest; default: unlimited */
+    uint64_t objects; /* live objects; default 1 048 576 */
+    uint64_t command_bytes; /* temporaries of one command; default 256 MiB */
+    uint64_t queued_bytes; /* context stream not yet executed; default 64 MiB */
+    uint32_t rings; /* default 64 */
+    uint32_t resources; /* default 65 536 */
+    uint64_t memory_bytes; /* host-visible memory made for the guest; default: unlimited */
 };
 
 /* Capset 4 as served by this build: 160 bytes (../docs/venus-wire-format.md). Same bytes for the

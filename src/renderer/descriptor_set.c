@@ -57,8 +57,7 @@ void vn_handle_vkFreeDescriptorSets(struct vn_stream *base, struct vn_vkFreeDesc
     a->ret = VK_SUCCESS;
 }
 
-void vn_handle_vkUpdateDescriptorSets(struct vn_stream *base,
-                                      struct vn_vkUpdateDescriptorSets *a) {
+void vn_handle_vkUpdateDescriptorSets(struct vn_stream *base, struct vn_vkUpdateDescriptorSets *a) {
     struct vn_object *poison = base->decoder.poison;
     if (poison) {
         /* Sets that would keep stale or missing descriptors must not reach the driver. */

@@ -139,9 +139,9 @@ static VkResult create_host_device(struct stream *stream, struct device *device,
                                    const VkDeviceCreateInfo *info) {
     const struct vn_instance_table *vk = stream->base.instance;
     VkDevice handle = VK_NULL_HANDLE;
-    VkResult result = vk->CreateDevice(
-        (VkPhysicalDevice)(uintptr_t)vn_object_handle(&device->physical->object), info, NULL,
-        &handle);
+    VkResult result =
+        vk->CreateDevice((VkPhysicalDevice)(uintptr_t)vn_object_handle(&device->physical->object),
+                         info, NULL, &handle);
     if (result < 0) {
         log_warning("%s: vkCreateDevice: the host driver answers %d", stream->context->name,
                     result);
@@ -169,7 +169,8 @@ static VkResult check_request(struct stream *stream, const struct physical_devic
         return VK_ERROR_EXTENSION_NOT_PRESENT;
     }
     if (!queues_are_valid(physical, info)) {
-        log_warning("%s: vkCreateDevice: a queue family or queue count does not exist, or is asked for twice",
+        log_warning("%s: vkCreateDevice: a queue family or queue count does not exist, or is asked "
+                    "for twice",
                     stream->context->name);
         return VK_ERROR_INITIALIZATION_FAILED;
     }
@@ -181,7 +182,8 @@ void vn_handle_vkCreateDevice(struct vn_stream *base, struct vn_vkCreateDevice *
     struct vn_object *parent = a->physicalDevice_object;
     const struct physical_device *physical = (const struct physical_device *)parent;
     VkDeviceCreateInfo info = *a->pCreateInfo;
-    info.enabledLayerCount = 0; /* device layers are gone from Vulkan, and ours are not the guest's */
+    info.enabledLayerCount =
+        0; /* device layers are gone from Vulkan, and ours are not the guest's */
     info.ppEnabledLayerNames = NULL;
 
     struct instance *instance = atomic_load(&stream->context->instance);

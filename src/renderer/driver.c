@@ -30,8 +30,7 @@ static PFN_vkGetInstanceProcAddr find_symbol(void *library, const char *name) {
 }
 
 /* Appends to `reason`, which stays terminated. */
-static void add_reason(char *reason, size_t reason_size, const char *separator,
-                       const char *text) {
+static void add_reason(char *reason, size_t reason_size, const char *separator, const char *text) {
     size_t length = strnlen(reason, reason_size);
     if (length < reason_size) {
         snprintf(reason + length, reason_size - length, "%s%s", separator, text);
@@ -39,8 +38,7 @@ static void add_reason(char *reason, size_t reason_size, const char *separator,
 }
 
 /* The library stays open: drivers leave threads and handlers behind that outlive an instance. */
-static PFN_vkGetInstanceProcAddr open_library(const char *name, char *reason,
-                                              size_t reason_size) {
+static PFN_vkGetInstanceProcAddr open_library(const char *name, char *reason, size_t reason_size) {
     void *library = dlopen(name, RTLD_NOW | RTLD_LOCAL);
     if (!library) {
         const char *error = dlerror();

@@ -40,8 +40,7 @@ static int make_storage(struct renderer_context *context, const struct executor_
     }
     struct executor *executor = &context->executor;
     id_reader_enter(&context->objects.table, &executor->stream.reader);
-    int error = memory_export_blob(context, item->number, item->flags, item->size, out,
-                                   out_reason);
+    int error = memory_export_blob(context, item->number, item->flags, item->size, out, out_reason);
     id_reader_leave(&executor->stream.reader);
     return error;
 }
@@ -59,8 +58,7 @@ static void create_blob(struct renderer_context *context, const struct executor_
         log_warning("%s: blob of %llu bytes for resource %u refused: %s (%s)", context->name,
                     (unsigned long long)item->size, item->id, reason, strerror(-error));
     }
-    context->listener.blob_created(context->user, item->id, error ? NULL : storage, error,
-                                   reason);
+    context->listener.blob_created(context->user, item->id, error ? NULL : storage, error, reason);
     storage_unref(storage);
 }
 
@@ -130,8 +128,7 @@ static struct executor_item *pop(struct executor *executor) {
     while (!executor->first && !executor->stop && !executor->overflowed) {
         pthread_cond_wait(&executor->cond, &executor->mutex);
     }
-    struct executor_item *item =
-        executor->stop || executor->overflowed ? NULL : executor->first;
+    struct executor_item *item = executor->stop || executor->overflowed ? NULL : executor->first;
     if (item) {
         executor->first = item->next;
         if (!executor->first) {
@@ -177,8 +174,7 @@ int executor_start(struct executor *executor, struct renderer_context *context) 
     pthread_mutex_init(&executor->mutex, NULL);
     platform_cond_init(&executor->cond);
     stream_init(&executor->stream, context, NULL);
-    int error = platform_thread_start(&executor->thread, "vesper-context", executor_main,
-                                      executor);
+    int error = platform_thread_start(&executor->thread, "vesper-context", executor_main, executor);
     if (error) {
         stream_finish(&executor->stream);
         pthread_cond_destroy(&executor->cond);

@@ -90,8 +90,8 @@ static bool may_offer(const char *name, const struct memory_strategy *strategy) 
 }
 
 VkResult extension_list_offer(const VkExtensionProperties *host, uint32_t host_count,
-                              const struct memory_strategy *strategy,
-                              VkExtensionProperties **out, uint32_t *out_count) {
+                              const struct memory_strategy *strategy, VkExtensionProperties **out,
+                              uint32_t *out_count) {
     const uint32_t emulated_count = sizeof(emulated) / sizeof(emulated[0]);
     VkExtensionProperties *list = calloc((size_t)host_count + emulated_count, sizeof(*list));
     if (!list) {

@@ -20,7 +20,7 @@ VkResult extension_list_answer(const VkExtensionProperties *list, uint32_t list_
  * the renderer serves and that `strategy` can back, spec versions capped, and those that we
  * emulate. The caller frees *out. VK_SUCCESS or VK_ERROR_OUT_OF_HOST_MEMORY. */
 VkResult extension_list_offer(const VkExtensionProperties *host, uint32_t host_count,
-                              const struct memory_strategy *strategy,
-                              VkExtensionProperties **out, uint32_t *out_count);
+                              const struct memory_strategy *strategy, VkExtensionProperties **out,
+                              uint32_t *out_count);
 
 #endif

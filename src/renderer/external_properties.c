@@ -37,10 +37,9 @@ void vn_handle_vkGetPhysicalDeviceExternalSemaphoreProperties(
                     !is_timeline(a->pExternalSemaphoreInfo);
     out->exportFromImportedHandleTypes = emulated ? type : 0;
     out->compatibleHandleTypes = emulated ? type : 0;
-    out->externalSemaphoreFeatures = emulated
-                                         ? VK_EXTERNAL_SEMAPHORE_FEATURE_EXPORTABLE_BIT |
-                                               VK_EXTERNAL_SEMAPHORE_FEATURE_IMPORTABLE_BIT
-                                         : 0;
+    out->externalSemaphoreFeatures = emulated ? VK_EXTERNAL_SEMAPHORE_FEATURE_EXPORTABLE_BIT |
+                                                    VK_EXTERNAL_SEMAPHORE_FEATURE_IMPORTABLE_BIT
+                                              : 0;
 }
 
 /* ---- memory ------------------------------------------------------------------------------ */

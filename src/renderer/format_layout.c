@@ -67,14 +67,14 @@ static const struct format_run color_runs[] = {
     {VK_FORMAT_G8B8G8R8_422_UNORM, VK_FORMAT_B8G8R8G8_422_UNORM, 4, 2, 1},
     {VK_FORMAT_R10X6_UNORM_PACK16, VK_FORMAT_R10X6_UNORM_PACK16, 2, 1, 1},
     {VK_FORMAT_R10X6G10X6_UNORM_2PACK16, VK_FORMAT_R10X6G10X6_UNORM_2PACK16, 4, 1, 1},
-    {VK_FORMAT_R10X6G10X6B10X6A10X6_UNORM_4PACK16,
-     VK_FORMAT_R10X6G10X6B10X6A10X6_UNORM_4PACK16, 8, 1, 1},
+    {VK_FORMAT_R10X6G10X6B10X6A10X6_UNORM_4PACK16, VK_FORMAT_R10X6G10X6B10X6A10X6_UNORM_4PACK16, 8,
+     1, 1},
     {VK_FORMAT_G10X6B10X6G10X6R10X6_422_UNORM_4PACK16,
      VK_FORMAT_B10X6G10X6R10X6G10X6_422_UNORM_4PACK16, 8, 2, 1},
     {VK_FORMAT_R12X4_UNORM_PACK16, VK_FORMAT_R12X4_UNORM_PACK16, 2, 1, 1},
     {VK_FORMAT_R12X4G12X4_UNORM_2PACK16, VK_FORMAT_R12X4G12X4_UNORM_2PACK16, 4, 1, 1},
-    {VK_FORMAT_R12X4G12X4B12X4A12X4_UNORM_4PACK16,
-     VK_FORMAT_R12X4G12X4B12X4A12X4_UNORM_4PACK16, 8, 1, 1},
+    {VK_FORMAT_R12X4G12X4B12X4A12X4_UNORM_4PACK16, VK_FORMAT_R12X4G12X4B12X4A12X4_UNORM_4PACK16, 8,
+     1, 1},
     {VK_FORMAT_G12X4B12X4G12X4R12X4_422_UNORM_4PACK16,
      VK_FORMAT_B12X4G12X4R12X4G12X4_422_UNORM_4PACK16, 8, 2, 1},
     {VK_FORMAT_G16B16G16R16_422_UNORM, VK_FORMAT_B16G16R16G16_422_UNORM, 8, 2, 1},
@@ -136,8 +136,8 @@ static bool get_color(VkFormat format, struct format_layout *out) {
     for (size_t i = 0; i < COUNT_OF(color_runs); i++) {
         const struct format_run *run = &color_runs[i];
         if (format >= run->first && format <= run->last) {
-            *out = (struct format_layout){run->block_width, run->block_height, run->block_bytes,
-                                          1, 1};
+            *out =
+                (struct format_layout){run->block_width, run->block_height, run->block_bytes, 1, 1};
             return true;
         }
     }

@@ -9,8 +9,8 @@
 /* With VK_HOST_IMAGE_COPY_MEMCPY the bytes are in the driver's own layout; only it knows how many
  * there are. */
 static const char *count_memcpy_bytes(const struct device *device, VkImage handle,
-                                      const struct image *image,
-                                      const struct image_region *region, uint64_t *out_bytes) {
+                                      const struct image *image, const struct image_region *region,
+                                      uint64_t *out_bytes) {
     if (!image_region_is_whole(image, region)) {
         return "a copy in the driver's layout must be of whole mip levels";
     }
@@ -33,8 +33,7 @@ static const char *count_memcpy_bytes(const struct device *device, VkImage handl
         .sType = VK_STRUCTURE_TYPE_SUBRESOURCE_LAYOUT_2,
         .pNext = &size,
     };
-    device->table.GetImageSubresourceLayout2(device->table.device, handle, &subresource,
-                                             &layout);
+    device->table.GetImageSubresourceLayout2(device->table.device, handle, &subresource, &layout);
     return checked_mul_u64(size.size, image_region_layers(image, region), out_bytes)
                ? NULL
                : "the region is too large";
@@ -55,8 +54,7 @@ static const char *check_copy(const struct device *device, VkImage handle,
     return fault;
 }
 
-void vn_handle_vkCopyImageToMemoryMESA(struct vn_stream *s,
-                                       struct vn_vkCopyImageToMemoryMESA *a) {
+void vn_handle_vkCopyImageToMemoryMESA(struct vn_stream *s, struct vn_vkCopyImageToMemoryMESA *a) {
     const struct device *device = device_from(a->device_object->vk);
     const VkCopyImageToMemoryInfoMESA *info = a->pCopyImageToMemoryInfo;
     const struct image *image = image_find(s, a->device_object, info->srcImage);
@@ -98,8 +96,8 @@ static bool translate_region(struct vn_stream *s, const struct device *device,
                              const struct image *image, const VkCopyMemoryToImageInfoMESA *info,
                              uint32_t index, VkMemoryToImageCopy *out) {
     const VkMemoryToImageCopyMESA *in = &info->pRegions[index];
-    struct image_region region = {in->memoryRowLength, in->memoryImageHeight,
-                                  in->imageSubresource, in->imageOffset, in->imageExtent};
+    struct image_region region = {in->memoryRowLength, in->memoryImageHeight, in->imageSubresource,
+                                  in->imageOffset, in->imageExtent};
     const char *fault =
         check_copy(device, info->dstImage, image, &region, info->flags, in->dataSize);
     if (fault) {
@@ -118,8 +116,7 @@ static bool translate_region(struct vn_stream *s, const struct device *device,
     return true;
 }
 
-void vn_handle_vkCopyMemoryToImageMESA(struct vn_stream *s,
-                                       struct vn_vkCopyMemoryToImageMESA *a) {
+void vn_handle_vkCopyMemoryToImageMESA(struct vn_stream *s, struct vn_vkCopyMemoryToImageMESA *a) {
     const struct device *device = device_from(a->device_object->vk);
     const VkCopyMemoryToImageInfoMESA *info = a->pCopyMemoryToImageInfo;
     const struct image *image = image_find(s, a->device_object, info->dstImage);

@@ -62,8 +62,7 @@ static void match(struct vn_object *child, void *user) {
     }
 }
 
-const struct image *image_find(struct vn_stream *stream, struct vn_object *device,
-                               VkImage handle) {
+const struct image *image_find(struct vn_stream *stream, struct vn_object *device, VkImage handle) {
     struct search search = {.handle = (uint64_t)(uintptr_t)handle};
     object_for_each_child(&stream_from(stream)->context->objects, device, match, &search);
     return search.found;
@@ -103,8 +102,8 @@ void vn_handle_vkGetImageMemoryRequirements2(struct vn_stream *s,
     }
 }
 
-void vn_handle_vkGetDeviceImageMemoryRequirements(
-    struct vn_stream *s, struct vn_vkGetDeviceImageMemoryRequirements *a) {
+void vn_handle_vkGetDeviceImageMemoryRequirements(struct vn_stream *s,
+                                                  struct vn_vkGetDeviceImageMemoryRequirements *a) {
     const struct device *device = device_of(a->device_object);
     if (!device->table.GetDeviceImageMemoryRequirements) {
         cs_fail(&s->decoder, NULL, "the host driver does not provide this command");

@@ -64,8 +64,8 @@ static bool count_blocks(uint64_t width, uint64_t height, uint64_t slices, uint6
         return true;
     }
     return checked_mul_u64(slices - 1, slice, &full_slices) &&
-           checked_add_u64(full_slices, height - 1, &rows) &&
-           checked_mul_u64(rows, row, &blocks) && checked_add_u64(blocks, width, out);
+           checked_add_u64(full_slices, height - 1, &rows) && checked_mul_u64(rows, row, &blocks) &&
+           checked_add_u64(blocks, width, out);
 }
 
 const char *image_region_check(const struct image *image, const struct image_region *region,

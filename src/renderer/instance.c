@@ -16,15 +16,13 @@ static const VkExtensionProperties instance_extensions[] = {
     {"VK_EXT_command_serialization", 1},
     {"VK_MESA_venus_protocol", VN_PROTOCOL_SPEC_VERSION},
 };
-#define INSTANCE_EXTENSION_COUNT \
+#define INSTANCE_EXTENSION_COUNT                                                                   \
     ((uint32_t)(sizeof(instance_extensions) / sizeof(instance_extensions[0])))
 
 /* Part of Vulkan 1.1, which every host instance is made with. */
 static const char *const core_extensions[] = {
-    "VK_KHR_device_group_creation",
-    "VK_KHR_external_fence_capabilities",
-    "VK_KHR_external_memory_capabilities",
-    "VK_KHR_external_semaphore_capabilities",
+    "VK_KHR_device_group_creation",           "VK_KHR_external_fence_capabilities",
+    "VK_KHR_external_memory_capabilities",    "VK_KHR_external_semaphore_capabilities",
     "VK_KHR_get_physical_device_properties2",
 };
 
@@ -42,8 +40,8 @@ static uint32_t host_instance_version(void) {
 
 static bool ask_portability(PFN_vkGetInstanceProcAddr entry) {
     PFN_vkEnumerateInstanceExtensionProperties enumerate =
-        (PFN_vkEnumerateInstanceExtensionProperties)entry(
-            NULL, "vkEnumerateInstanceExtensionProperties");
+        (PFN_vkEnumerateInstanceExtensionProperties)entry(NULL,
+                                                          "vkEnumerateInstanceExtensionProperties");
     uint32_t count = 0;
     if (!enumerate || enumerate(NULL, &count, NULL) != VK_SUCCESS || !count) {
         return false;
@@ -87,8 +85,8 @@ void vn_handle_vkEnumerateInstanceExtensionProperties(
         *a->pPropertyCount = 0;
         return;
     }
-    a->ret = extension_list_answer(instance_extensions, INSTANCE_EXTENSION_COUNT,
-                                   a->pPropertyCount, a->pProperties);
+    a->ret = extension_list_answer(instance_extensions, INSTANCE_EXTENSION_COUNT, a->pPropertyCount,
+                                   a->pProperties);
 }
 
 /* ---- creation ---------------------------------------------------------------------------- */
@@ -131,8 +129,8 @@ static void explain_failure(const struct renderer_context *context, VkResult res
 }
 
 static VkResult create_host_instance(const struct renderer_context *context,
-                                     const VkInstanceCreateInfo *guest_info,
-                                     uint32_t api_version, VkInstance *out) {
+                                     const VkInstanceCreateInfo *guest_info, uint32_t api_version,
+                                     VkInstance *out) {
     uint32_t host_version = host_instance_version();
     if (host_version < VK_API_VERSION_1_1) {
         log_error("%s: the host's Vulkan library offers version %u.%u; 1.1 is needed",

@@ -13,17 +13,15 @@
 static bool count_bytes(struct memory *memory, struct renderer_context *context, uint64_t size) {
     uint64_t before = atomic_load_explicit(&context->memory_bytes, memory_order_relaxed);
     do {
-        if (size > context->limits.memory_bytes ||
-            before > context->limits.memory_bytes - size) {
+        if (size > context->limits.memory_bytes || before > context->limits.memory_bytes - size) {
             log_warning("%s: %llu bytes of memory refused: %llu of %llu are in use "
                         "(--max-memory)",
                         context->name, (unsigned long long)size, (unsigned long long)before,
                         (unsigned long long)context->limits.memory_bytes);
             return false;
         }
-    } while (!atomic_compare_exchange_weak_explicit(&context->memory_bytes, &before,
-                                                    before + size, memory_order_relaxed,
-                                                    memory_order_relaxed));
+    } while (!atomic_compare_exchange_weak_explicit(&context->memory_bytes, &before, before + size,
+                                                    memory_order_relaxed, memory_order_relaxed));
     memory->context = context;
     memory->counted_bytes = size;
     return true;
@@ -52,17 +50,17 @@ static bool is_exportable(const struct memory_plan *plan, const VkMemoryAllocate
 }
 
 /* `info` has no structure left that shares memory. */
-static VkResult import_resource(struct stream *stream, struct device *device,
-                                struct memory *memory, const VkMemoryAllocateInfo *info,
-                                uint32_t resource_id, VkDeviceMemory *out) {
+static VkResult import_resource(struct stream *stream, struct device *device, struct memory *memory,
+                                const VkMemoryAllocateInfo *info, uint32_t resource_id,
+                                VkDeviceMemory *out) {
     struct resource *resource = resource_table_get(&stream->context->resources, resource_id);
     if (!resource) {
         log_warning("%s: memory cannot be imported from resource %u, which does not exist",
                     stream->context->name, resource_id);
         return VK_ERROR_INVALID_EXTERNAL_HANDLE;
     }
-    VkResult result = device->physical->memory.strategy->import_storage(device, info,
-                                                                        resource->storage, out);
+    VkResult result =
+        device->physical->memory.strategy->import_storage(device, info, resource->storage, out);
     if (result >= 0) {
         /* Keeps the mapping for as long as the driver uses it. The guest has its resource: there
          * is nothing to export. */
@@ -151,8 +149,8 @@ void vn_handle_vkFreeMemory(struct vn_stream *s, struct vn_vkFreeMemory *a) {
 
 /* ---- resources ---------------------------------------------------------------------------- */
 
-void vn_handle_vkGetMemoryResourcePropertiesMESA(
-    struct vn_stream *s, struct vn_vkGetMemoryResourcePropertiesMESA *a) {
+void vn_handle_vkGetMemoryResourcePropertiesMESA(struct vn_stream *s,
+                                                 struct vn_vkGetMemoryResourcePropertiesMESA *a) {
     struct device *device = (struct device *)a->device_object;
     struct resource *resource =
         resource_table_get(&stream_from(s)->context->resources, a->resourceId);

@@ -57,8 +57,8 @@ static int dma_buf_export(struct device *device, VkDeviceMemory memory, uint32_t
         log_error("memory for a guest: the host's vkGetMemoryFdKHR failed with %d", (int)result);
         return result == VK_ERROR_TOO_MANY_OBJECTS ? -EMFILE : -ENOMEM;
     }
-    int error = storage_wrap_fd(fd, STORAGE_DMA_BUF, caching_of(device, type_index), size,
-                                out_storage);
+    int error =
+        storage_wrap_fd(fd, STORAGE_DMA_BUF, caching_of(device, type_index), size, out_storage);
     if (error) {
         log_error("memory for a guest: the dma-buf of %llu bytes is of no use: %s",
                   (unsigned long long)size, strerror(-error));
@@ -74,8 +74,8 @@ static uint32_t dma_buf_types(struct device *device, struct storage *storage) {
         .sType = VK_STRUCTURE_TYPE_MEMORY_FD_PROPERTIES_KHR,
     };
     VkResult result = device->table.GetMemoryFdPropertiesKHR(
-        handle_of(device), VK_EXTERNAL_MEMORY_HANDLE_TYPE_DMA_BUF_BIT_EXT,
-        storage_get_fd(storage), &properties);
+        handle_of(device), VK_EXTERNAL_MEMORY_HANDLE_TYPE_DMA_BUF_BIT_EXT, storage_get_fd(storage),
+        &properties);
     return result < 0 ? 0 : properties.memoryTypeBits;
 }
 

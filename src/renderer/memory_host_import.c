@@ -59,8 +59,7 @@ static bool round_size(const struct device *device, const VkMemoryAllocateInfo *
     if (info->allocationSize > heap_size ||
         !checked_align_u64(info->allocationSize, plan->size_alignment, out_size)) {
         log_warning("memory of %llu bytes for a guest: heap %u has %llu",
-                    (unsigned long long)info->allocationSize, heap,
-                    (unsigned long long)heap_size);
+                    (unsigned long long)info->allocationSize, heap, (unsigned long long)heap_size);
         return false;
     }
     return true;
@@ -127,14 +126,12 @@ static VkResult host_import_import(struct device *device, const VkMemoryAllocate
                                    struct storage *storage, VkDeviceMemory *out_memory) {
     uint64_t size;
     if (!(host_import_types(device, storage) & (UINT32_C(1) << info->memoryTypeIndex)) ||
-        !checked_align_u64(info->allocationSize, device->physical->memory.size_alignment,
-                           &size) ||
+        !checked_align_u64(info->allocationSize, device->physical->memory.size_alignment, &size) ||
         size > storage_get_size(storage)) {
         return VK_ERROR_INVALID_EXTERNAL_HANDLE;
     }
     void *pointer;
-    int error =
-        storage_map_aligned(storage, device->physical->memory.size_alignment, &pointer);
+    int error = storage_map_aligned(storage, device->physical->memory.size_alignment, &pointer);
     if (error == -EINVAL) {
         return VK_ERROR_INVALID_EXTERNAL_HANDLE;
     }

@@ -8,8 +8,7 @@
 #include "renderer/memory_probe.h"
 #include "venus_tables.h"
 
-#define COHERENT_FLAGS \
-    (VK_MEMORY_PROPERTY_HOST_VISIBLE_BIT | VK_MEMORY_PROPERTY_HOST_COHERENT_BIT)
+#define COHERENT_FLAGS (VK_MEMORY_PROPERTY_HOST_VISIBLE_BIT | VK_MEMORY_PROPERTY_HOST_COHERENT_BIT)
 #define HOST_FLAGS (COHERENT_FLAGS | VK_MEMORY_PROPERTY_HOST_CACHED_BIT)
 
 /* The guest maps resources, not memory, and never tells us of a flush: only coherent types do. */
@@ -72,8 +71,7 @@ static bool imports_tiled_image(const struct vn_instance_table *vk, VkPhysicalDe
         .sType = VK_STRUCTURE_TYPE_IMAGE_FORMAT_PROPERTIES_2,
         .pNext = &external,
     };
-    return vk->GetPhysicalDeviceImageFormatProperties2(device, &info, &properties) ==
-               VK_SUCCESS &&
+    return vk->GetPhysicalDeviceImageFormatProperties2(device, &info, &properties) == VK_SUCCESS &&
            (external.externalMemoryProperties.externalMemoryFeatures &
             VK_EXTERNAL_MEMORY_FEATURE_IMPORTABLE_BIT);
 }
@@ -82,8 +80,7 @@ static bool imports_tiled_image(const struct vn_instance_table *vk, VkPhysicalDe
  * memory, not the format. */
 static bool imports_tiled_images(const struct vn_instance_table *vk, VkPhysicalDevice device) {
     return imports_tiled_image(vk, device, VK_FORMAT_R8G8B8A8_UNORM,
-                               VK_IMAGE_USAGE_SAMPLED_BIT |
-                                   VK_IMAGE_USAGE_COLOR_ATTACHMENT_BIT) &&
+                               VK_IMAGE_USAGE_SAMPLED_BIT | VK_IMAGE_USAGE_COLOR_ATTACHMENT_BIT) &&
            imports_tiled_image(vk, device, VK_FORMAT_D32_SFLOAT,
                                VK_IMAGE_USAGE_DEPTH_STENCIL_ATTACHMENT_BIT);
 }
@@ -95,8 +92,8 @@ static bool plan_host_import(struct memory_plan *plan, struct memory_probe *prob
     }
     probe->size = alignment;
     /* An import has to go somewhere: with one type there is nothing to find out. */
-    plan->backed_types = plan->visible.memoryTypeCount == 1 ? probe->candidates
-                                                            : memory_probe_host_import(probe);
+    plan->backed_types =
+        plan->visible.memoryTypeCount == 1 ? probe->candidates : memory_probe_host_import(probe);
     if (!plan->backed_types) {
         return false;
     }
@@ -137,12 +134,12 @@ bool memory_plan_make(struct memory_plan *plan, const struct vn_instance_table *
                  "none of its memory types is both HOST_VISIBLE and HOST_COHERENT");
         return false;
     }
-    bool has_import = extension_list_has(extensions, extension_count,
-                                         VK_EXT_EXTERNAL_MEMORY_HOST_EXTENSION_NAME);
-    bool has_export = extension_list_has(extensions, extension_count,
-                                         VK_KHR_EXTERNAL_MEMORY_FD_EXTENSION_NAME) &&
-                      extension_list_has(extensions, extension_count,
-                                         VK_EXT_EXTERNAL_MEMORY_DMA_BUF_EXTENSION_NAME);
+    bool has_import =
+        extension_list_has(extensions, extension_count, VK_EXT_EXTERNAL_MEMORY_HOST_EXTENSION_NAME);
+    bool has_export =
+        extension_list_has(extensions, extension_count, VK_KHR_EXTERNAL_MEMORY_FD_EXTENSION_NAME) &&
+        extension_list_has(extensions, extension_count,
+                           VK_EXT_EXTERNAL_MEMORY_DMA_BUF_EXTENSION_NAME);
     if (!has_import && !has_export) {
         snprintf(reason, reason_size,
                  "its driver has neither VK_EXT_external_memory_host nor "

@@ -66,8 +66,7 @@ static size_t record_size(VkObjectType type) {
     }
 }
 
-static bool link_child(struct objects *objects, struct vn_object *parent,
-                       struct vn_object *child) {
+static bool link_child(struct objects *objects, struct vn_object *parent, struct vn_object *child) {
     pthread_mutex_lock(&objects->tree_mutex);
     bool alive = !parent->destroyed && !parent->closed;
     if (alive) {
@@ -111,9 +110,9 @@ static const char *insert_refusal(int error) {
     }
 }
 
-struct vn_object *object_reserve(struct stream *stream, VkObjectType type, uint64_t id,
-                                 size_t size, struct vn_object *parent,
-                                 const struct vn_device_table *vk, const char *argument) {
+struct vn_object *object_reserve(struct stream *stream, VkObjectType type, uint64_t id, size_t size,
+                                 struct vn_object *parent, const struct vn_device_table *vk,
+                                 const char *argument) {
     struct objects *objects = &stream->context->objects;
     struct cs_decoder *d = &stream->base.decoder;
     struct vn_object *object = calloc(1, size);

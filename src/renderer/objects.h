@@ -20,9 +20,9 @@ void objects_finish(struct objects *objects);
 /* As vn_object_reserve, for a record of `size` bytes that begins with a struct vn_object and is
  * zero-filled behind it. `vk` is the table of the device that the object belongs to, NULL for
  * instance-level objects. */
-struct vn_object *object_reserve(struct stream *stream, VkObjectType type, uint64_t id,
-                                 size_t size, struct vn_object *parent,
-                                 const struct vn_device_table *vk, const char *argument);
+struct vn_object *object_reserve(struct stream *stream, VkObjectType type, uint64_t id, size_t size,
+                                 struct vn_object *parent, const struct vn_device_table *vk,
+                                 const char *argument);
 
 /* Ends the creation of an array of objects: handles[i] where it is not 0, otherwise failed with
  * `result`, or VK_ERROR_UNKNOWN where that is no error. Where the guest asked for a reply it knows

@@ -60,19 +60,17 @@ static VkResult examine(struct physical_device *device, const struct vn_instance
         snprintf(reason, reason_size, "its driver offers Vulkan 1.0 only");
         return VK_ERROR_INCOMPATIBLE_DRIVER;
     }
-    VkResult result = list_host_extensions(vk, handle, &device->host_extensions,
-                                           &device->host_extension_count);
+    VkResult result =
+        list_host_extensions(vk, handle, &device->host_extensions, &device->host_extension_count);
     if (result < 0) {
-        snprintf(reason, reason_size, "its driver does not list its extensions (%d)",
-                 (int)result);
+        snprintf(reason, reason_size, "its driver does not list its extensions (%d)", (int)result);
         return result;
     }
     if (!memory_plan_make(&device->memory, vk, handle, device->host_extensions,
                           device->host_extension_count, reason, reason_size)) {
         return VK_ERROR_INCOMPATIBLE_DRIVER;
     }
-    result = list_queue_families(vk, handle, &device->queue_families,
-                                 &device->queue_family_count);
+    result = list_queue_families(vk, handle, &device->queue_families, &device->queue_family_count);
     if (result < 0) {
         snprintf(reason, reason_size, "there is no memory for its description");
         return result;
@@ -128,8 +126,7 @@ static VkResult discover(const struct renderer_context *context, struct instance
         return result;
     }
     VkPhysicalDevice *handles = calloc(count ? count : 1, sizeof(VkPhysicalDevice));
-    struct physical_device **devices =
-        calloc(count ? count : 1, sizeof(struct physical_device *));
+    struct physical_device **devices = calloc(count ? count : 1, sizeof(struct physical_device *));
     if (!handles || !devices) {
         result = VK_ERROR_OUT_OF_HOST_MEMORY;
         goto error;

@@ -86,6 +86,6 @@ void vn_handle_vkEnumerateDeviceExtensionProperties(
         return;
     }
     const struct physical_device *device = physical_device_from(a->physicalDevice_object);
-    a->ret = extension_list_answer(device->extensions, device->extension_count,
-                                   a->pPropertyCount, a->pProperties);
+    a->ret = extension_list_answer(device->extensions, device->extension_count, a->pPropertyCount,
+                                   a->pProperties);
 }

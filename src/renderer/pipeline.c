@@ -14,8 +14,7 @@ static struct vn_object **reserve(struct vn_stream *base, struct vn_object *devi
     }
     struct vn_object **objects = cs_temp(d, count, sizeof(*objects), "pPipelines");
     for (uint32_t i = 0; objects && i < count; i++) {
-        objects[i] =
-            vn_object_reserve(base, VK_OBJECT_TYPE_PIPELINE, ids[i], device, "pPipelines");
+        objects[i] = vn_object_reserve(base, VK_OBJECT_TYPE_PIPELINE, ids[i], device, "pPipelines");
         if (!objects[i]) {
             return NULL;
         }
@@ -42,7 +41,7 @@ void vn_handle_vkCreateGraphicsPipelines(struct vn_stream *base,
         return;
     }
     a->ret = a->device_object->vk->CreateGraphicsPipelines(
-            a->device, a->pipelineCache, a->createInfoCount, a->pCreateInfos, NULL, a->pPipelines);
+        a->device, a->pipelineCache, a->createInfoCount, a->pCreateInfos, NULL, a->pPipelines);
     publish(base, objects, a->pPipelines, a->pPipelines_ids, a->createInfoCount, a->ret);
 }
 
@@ -54,7 +53,7 @@ void vn_handle_vkCreateComputePipelines(struct vn_stream *base,
         return;
     }
     a->ret = a->device_object->vk->CreateComputePipelines(
-            a->device, a->pipelineCache, a->createInfoCount, a->pCreateInfos, NULL, a->pPipelines);
+        a->device, a->pipelineCache, a->createInfoCount, a->pCreateInfos, NULL, a->pPipelines);
     publish(base, objects, a->pPipelines, a->pPipelines_ids, a->createInfoCount, a->ret);
 }
 
@@ -70,13 +69,12 @@ void vn_handle_vkCreateRayTracingPipelinesKHR(struct vn_stream *base,
         return;
     }
     a->ret = a->device_object->vk->CreateRayTracingPipelinesKHR(
-            a->device, VK_NULL_HANDLE, a->pipelineCache, a->createInfoCount, a->pCreateInfos, NULL,
-            a->pPipelines);
+        a->device, VK_NULL_HANDLE, a->pipelineCache, a->createInfoCount, a->pCreateInfos, NULL,
+        a->pPipelines);
     publish(base, objects, a->pPipelines, a->pPipelines_ids, a->createInfoCount, a->ret);
 }
 
-void vn_handle_vkGetPipelineCacheData(struct vn_stream *base,
-                                      struct vn_vkGetPipelineCacheData *a) {
+void vn_handle_vkGetPipelineCacheData(struct vn_stream *base, struct vn_vkGetPipelineCacheData *a) {
     (void)base;
     a->ret = a->device_object->vk->GetPipelineCacheData(a->device, a->pipelineCache, a->pDataSize,
                                                         a->pData);

@@ -35,8 +35,7 @@ static void wait_for(struct queue *queue, const struct queue_fence *fence) {
         result = vk->WaitForFences(vk->device, 1, &fence->handle, VK_TRUE, WAIT_SLICE_NS);
     }
     if (result < 0) {
-        context_lose(queue->device->context, "vkWaitForFences: the host driver answers %d",
-                     result);
+        context_lose(queue->device->context, "vkWaitForFences: the host driver answers %d", result);
     }
 }
 

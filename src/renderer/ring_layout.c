@@ -9,8 +9,7 @@ struct region {
 };
 
 static bool regions_overlap(const struct region *a, const struct region *b) {
-    return a->size && b->size && a->offset < b->offset + b->size &&
-           b->offset < a->offset + a->size;
+    return a->size && b->size && a->offset < b->offset + b->size && b->offset < a->offset + a->size;
 }
 
 static const char *check_regions(const struct region *regions, size_t count, uint64_t limit) {

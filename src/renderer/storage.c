@@ -84,8 +84,7 @@ struct storage *storage_ref(struct storage *storage) {
 }
 
 void storage_unref(struct storage *storage) {
-    if (!storage ||
-        atomic_fetch_sub_explicit(&storage->references, 1, memory_order_acq_rel) != 1) {
+    if (!storage || atomic_fetch_sub_explicit(&storage->references, 1, memory_order_acq_rel) != 1) {
         return;
     }
     void *pointer = atomic_load_explicit(&storage->pointer, memory_order_relaxed);
@@ -126,8 +125,8 @@ static int map_at_multiple(int fd, uint64_t size, uint64_t alignment, void **out
     }
     size_t before = (size_t)(-(uintptr_t)start & (alignment - 1));
     size_t after = (size_t)(alignment - before);
-    uint8_t *pointer = mmap(start + before, (size_t)size, PROT_READ | PROT_WRITE,
-                            MAP_SHARED | MAP_FIXED, fd, 0);
+    uint8_t *pointer =
+        mmap(start + before, (size_t)size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, fd, 0);
     if (pointer == MAP_FAILED) {
         int error = errno;
         munmap(start, (size_t)reserved);
@@ -152,8 +151,7 @@ int storage_map_aligned(struct storage *storage, uint64_t alignment, void **out_
             return error;
         }
         if (atomic_compare_exchange_strong_explicit(&storage->pointer, &pointer, mapped,
-                                                    memory_order_acq_rel,
-                                                    memory_order_acquire)) {
+                                                    memory_order_acq_rel, memory_order_acquire)) {
             pointer = mapped;
         } else {
             platform_unmap(mapped, storage->size); /* another thread was first: `pointer` is its */

@@ -26,12 +26,10 @@ void stream_finish(struct stream *stream) {
 
 static void report_failure(struct stream *stream) {
     const struct cs_decoder *d = &stream->base.decoder;
-    const char *command =
-        d->command == UINT32_MAX ? "command header" : vn_command_name(d->command);
+    const char *command = d->command == UINT32_MAX ? "command header" : vn_command_name(d->command);
     const char *where = stream->ring ? "a ring" : "the context stream";
     if (d->argument) {
-        context_lose(stream->context, "%s (on %s): %s: %s", command, where, d->argument,
-                     d->reason);
+        context_lose(stream->context, "%s (on %s): %s: %s", command, where, d->argument, d->reason);
     } else {
         context_lose(stream->context, "%s (on %s): %s", command, where, d->reason);
     }

@@ -16,8 +16,8 @@
 /* ---- creation ------------------------------------------------------------------------------ */
 
 void vn_handle_vkCreateFence(struct vn_stream *base, struct vn_vkCreateFence *a) {
-    struct vn_object *object = vn_object_reserve(base, VK_OBJECT_TYPE_FENCE, a->pFence_id,
-                                                 a->device_object, "pFence");
+    struct vn_object *object =
+        vn_object_reserve(base, VK_OBJECT_TYPE_FENCE, a->pFence_id, a->device_object, "pFence");
     if (!object) {
         return;
     }
@@ -28,9 +28,9 @@ void vn_handle_vkCreateFence(struct vn_stream *base, struct vn_vkCreateFence *a)
 }
 
 void vn_handle_vkCreateSemaphore(struct vn_stream *base, struct vn_vkCreateSemaphore *a) {
-    struct vn_object *object = object_reserve(
-        stream_from(base), VK_OBJECT_TYPE_SEMAPHORE, a->pSemaphore_id, sizeof(struct semaphore),
-        a->device_object, a->device_object->vk, "pSemaphore");
+    struct vn_object *object = object_reserve(stream_from(base), VK_OBJECT_TYPE_SEMAPHORE,
+                                              a->pSemaphore_id, sizeof(struct semaphore),
+                                              a->device_object, a->device_object->vk, "pSemaphore");
     if (!object) {
         return;
     }

@@ -41,8 +41,7 @@ void timeline_unbind(struct timelines *timelines, struct queue *queue) {
 static VkResult add_to_queue(struct timelines *timelines, uint32_t ring_idx, uint64_t fence_id) {
     VkResult result = VK_INCOMPLETE;
     pthread_mutex_lock(&timelines->mutex);
-    struct queue *queue =
-        ring_idx < CONTEXT_RING_IDX_COUNT ? timelines->queues[ring_idx] : NULL;
+    struct queue *queue = ring_idx < CONTEXT_RING_IDX_COUNT ? timelines->queues[ring_idx] : NULL;
     if (queue) {
         result = queue_add_fence(queue, ring_idx, fence_id);
     }

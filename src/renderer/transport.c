@@ -54,8 +54,8 @@ void vn_handle_vkSetReplyCommandStreamMESA(struct vn_stream *base,
         return;
     }
     uint8_t *bytes;
-    struct resource *resource = get_mapped(stream, window->resourceId, window->offset,
-                                           window->size, &bytes, "pStream");
+    struct resource *resource =
+        get_mapped(stream, window->resourceId, window->offset, window->size, &bytes, "pStream");
     if (!resource) {
         return;
     }
@@ -109,8 +109,8 @@ static void trim_indirect(struct stream *stream) {
 static void run_indirect(struct stream *stream, const VkCommandStreamDescriptionMESA *range) {
     struct cs_decoder *d = &stream->base.decoder;
     uint8_t *bytes;
-    struct resource *resource = get_mapped(stream, range->resourceId, range->offset, range->size,
-                                           &bytes, "pStreams");
+    struct resource *resource =
+        get_mapped(stream, range->resourceId, range->offset, range->size, &bytes, "pStreams");
     if (!resource) {
         return;
     }
@@ -200,8 +200,7 @@ static void create_ring(struct stream *stream, uint64_t id, const VkRingCreateIn
     }
     const struct ring_settings settings = {
         .idle_timeout_ns = info->idleTimeout,
-        .monitor_period_ns =
-            monitor ? (uint64_t)monitor->maxReportingPeriodMicroseconds * 1000 : 0,
+        .monitor_period_ns = monitor ? (uint64_t)monitor->maxReportingPeriodMicroseconds * 1000 : 0,
         .has_priority = priority != NULL,
         .priority = priority ? priority->priority : 0,
     };

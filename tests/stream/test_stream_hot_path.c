@@ -115,8 +115,8 @@ static void make_objects(struct guest_stream *s) {
         .sType = VK_STRUCTURE_TYPE_DESCRIPTOR_SET_LAYOUT_CREATE_INFO};
     GUEST_WRITE(s, vkCreateDescriptorSetLayout, .device = DEVICE, .pCreateInfo = &set_layout,
                 .pSetLayout_id = SET_LAYOUT);
-    const VkPipelineLayoutCreateInfo layout = {
-        .sType = VK_STRUCTURE_TYPE_PIPELINE_LAYOUT_CREATE_INFO};
+    const VkPipelineLayoutCreateInfo layout = {.sType =
+                                                   VK_STRUCTURE_TYPE_PIPELINE_LAYOUT_CREATE_INFO};
     GUEST_WRITE(s, vkCreatePipelineLayout, .device = DEVICE, .pCreateInfo = &layout,
                 .pPipelineLayout_id = LAYOUT);
     const VkDescriptorPoolSize size = {VK_DESCRIPTOR_TYPE_UNIFORM_BUFFER, 1};

@@ -35,8 +35,8 @@ struct offer {
 
 static struct offer make_offer(const struct memory_strategy *strategy) {
     struct offer offer;
-    assert_int_equal(
-        extension_list_offer(host, HOST_COUNT, strategy, &offer.list, &offer.count), VK_SUCCESS);
+    assert_int_equal(extension_list_offer(host, HOST_COUNT, strategy, &offer.list, &offer.count),
+                     VK_SUCCESS);
     return offer;
 }
 
@@ -59,8 +59,8 @@ static void test_offer_is_an_intersection(void **state) {
     assert_int_equal(count_of(&offer, "VK_EXT_custom_border_color", &version), 1);
     assert_int_equal(version, 12);
     static const char *const absent[] = {
-        "VK_EXT_external_memory_host", "VK_EXT_tooling_info", "VK_KHR_surface",
-        "VK_KHR_swapchain", "VK_VESPER_unheard_of", "VK_KHR_maintenance5",
+        "VK_EXT_external_memory_host", "VK_EXT_tooling_info", "VK_KHR_surface", "VK_KHR_swapchain",
+        "VK_VESPER_unheard_of",        "VK_KHR_maintenance5",
     };
     for (size_t i = 0; i < sizeof(absent) / sizeof(absent[0]); i++) {
         assert_int_equal(count_of(&offer, absent[i], &version), 0);

@@ -23,8 +23,8 @@ static struct image make_image(VkFormat format, uint32_t width, uint32_t height,
     return image;
 }
 
-static struct image_region make_region(VkImageAspectFlags aspect, uint32_t width,
-                                       uint32_t height, uint32_t depth) {
+static struct image_region make_region(VkImageAspectFlags aspect, uint32_t width, uint32_t height,
+                                       uint32_t depth) {
     return (struct image_region){
         .subresource = {aspect, 0, 0, 1},
         .extent = {width, height, depth},

@@ -59,25 +59,22 @@ static VKAPI_ATTR void VKAPI_CALL get_properties2(VkPhysicalDevice device,
                                                   VkPhysicalDeviceProperties2 *out) {
     (void)device;
     for (VkBaseOutStructure *item = out->pNext; item; item = item->pNext) {
-        if (item->sType ==
-            VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_EXTERNAL_MEMORY_HOST_PROPERTIES_EXT) {
+        if (item->sType == VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_EXTERNAL_MEMORY_HOST_PROPERTIES_EXT) {
             ((VkPhysicalDeviceExternalMemoryHostPropertiesEXT *)item)
                 ->minImportedHostPointerAlignment = driver.import_alignment;
         }
         if (item->sType == VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_ID_PROPERTIES) {
-            memset(((VkPhysicalDeviceIDProperties *)item)->deviceUUID, driver.uuid,
-                   VK_UUID_SIZE);
+            memset(((VkPhysicalDeviceIDProperties *)item)->deviceUUID, driver.uuid, VK_UUID_SIZE);
         }
     }
 }
 
-static VKAPI_ATTR VkResult VKAPI_CALL get_image_format_properties2(
-    VkPhysicalDevice device, const VkPhysicalDeviceImageFormatInfo2 *info,
-    VkImageFormatProperties2 *out) {
+static VKAPI_ATTR VkResult VKAPI_CALL
+get_image_format_properties2(VkPhysicalDevice device, const VkPhysicalDeviceImageFormatInfo2 *info,
+                             VkImageFormatProperties2 *out) {
     (void)device;
     const VkPhysicalDeviceExternalImageFormatInfo *external = info->pNext;
-    assert_int_equal(external->handleType,
-                     VK_EXTERNAL_MEMORY_HANDLE_TYPE_HOST_ALLOCATION_BIT_EXT);
+    assert_int_equal(external->handleType, VK_EXTERNAL_MEMORY_HANDLE_TYPE_HOST_ALLOCATION_BIT_EXT);
     assert_int_equal(info->tiling, VK_IMAGE_TILING_OPTIMAL);
     if (!driver.tiled_images_importable) {
         return VK_ERROR_FORMAT_NOT_SUPPORTED;
@@ -147,9 +144,9 @@ static VKAPI_ATTR void VKAPI_CALL free_memory(VkDevice device, VkDeviceMemory me
     driver.memories_alive--;
 }
 
-static VKAPI_ATTR VkResult VKAPI_CALL get_host_pointer_properties(
-    VkDevice device, VkExternalMemoryHandleTypeFlagBits type, const void *pointer,
-    VkMemoryHostPointerPropertiesEXT *out) {
+static VKAPI_ATTR VkResult VKAPI_CALL
+get_host_pointer_properties(VkDevice device, VkExternalMemoryHandleTypeFlagBits type,
+                            const void *pointer, VkMemoryHostPointerPropertiesEXT *out) {
     (void)device;
     assert_int_equal(type, VK_EXTERNAL_MEMORY_HANDLE_TYPE_HOST_ALLOCATION_BIT_EXT);
     assert_true(((uintptr_t)pointer & (driver.import_alignment - 1)) == 0);
@@ -172,9 +169,9 @@ static VKAPI_ATTR VkResult VKAPI_CALL get_memory_fd(VkDevice device,
     return VK_SUCCESS;
 }
 
-static VKAPI_ATTR VkResult VKAPI_CALL get_memory_fd_properties(
-    VkDevice device, VkExternalMemoryHandleTypeFlagBits type, int fd,
-    VkMemoryFdPropertiesKHR *out) {
+static VKAPI_ATTR VkResult VKAPI_CALL
+get_memory_fd_properties(VkDevice device, VkExternalMemoryHandleTypeFlagBits type, int fd,
+                         VkMemoryFdPropertiesKHR *out) {
     (void)device, (void)type;
     assert_true(fcntl(fd, F_GETFD) >= 0);
     out->memoryTypeBits = driver.exportable_types;
@@ -187,8 +184,7 @@ static VKAPI_ATTR void VKAPI_CALL destroy_device(VkDevice device,
     driver.devices_alive--;
 }
 
-static VKAPI_ATTR PFN_vkVoidFunction VKAPI_CALL get_device_proc(VkDevice device,
-                                                                const char *name) {
+static VKAPI_ATTR PFN_vkVoidFunction VKAPI_CALL get_device_proc(VkDevice device, const char *name) {
     (void)device;
     static const struct {
         const char *name;
@@ -290,8 +286,7 @@ struct rig {
     struct device device;
 };
 
-static void make_device(struct rig *rig, const VkExtensionProperties *extensions,
-                        uint32_t count) {
+static void make_device(struct rig *rig, const VkExtensionProperties *extensions, uint32_t count) {
     memset(rig, 0, sizeof(*rig));
     assert_true(make_plan(&rig->physical.memory, extensions, count));
     atomic_init(&rig->device.object.handle, 0xdef1ce);
@@ -440,8 +435,8 @@ static void test_import_makes_memory_of_shared_pages(void **state) {
     VkMemoryAllocateInfo info = allocate_info(NULL, page + 1, 0);
     VkDeviceMemory memory;
     struct storage *storage;
-    assert_int_equal(
-        memory_strategy_host_import.allocate(&rig.device, &info, &memory, &storage), VK_SUCCESS);
+    assert_int_equal(memory_strategy_host_import.allocate(&rig.device, &info, &memory, &storage),
+                     VK_SUCCESS);
     assert_true(driver.allocated.allocationSize == 2 * page);
     assert_int_equal(driver.chain_length, 1);
     assert_true(storage_get_size(storage) == 2 * page);
@@ -492,8 +487,8 @@ static void test_import_keeps_the_chain(void **state) {
     VkMemoryAllocateInfo info = allocate_info(&flags, 4 * platform_page_size(), 0);
     VkDeviceMemory memory;
     struct storage *storage;
-    assert_int_equal(
-        memory_strategy_host_import.allocate(&rig.device, &info, &memory, &storage), VK_SUCCESS);
+    assert_int_equal(memory_strategy_host_import.allocate(&rig.device, &info, &memory, &storage),
+                     VK_SUCCESS);
     /* Imported host pointers cannot be dedicated. */
     assert_int_equal(driver.chain_length, 2);
     assert_int_equal(driver.chain[0], VK_STRUCTURE_TYPE_IMPORT_MEMORY_HOST_POINTER_INFO_EXT);
@@ -512,20 +507,17 @@ static void test_import_failures_leave_nothing(void **state) {
     int descriptors = count_open_descriptors();
 
     VkMemoryAllocateInfo info = allocate_info(NULL, 257 * MIB, 0);
-    assert_int_equal(
-        memory_strategy_host_import.allocate(&rig.device, &info, &memory, &storage),
-        VK_ERROR_OUT_OF_DEVICE_MEMORY);
+    assert_int_equal(memory_strategy_host_import.allocate(&rig.device, &info, &memory, &storage),
+                     VK_ERROR_OUT_OF_DEVICE_MEMORY);
     info.allocationSize = UINT64_MAX;
     rig.physical.memory.visible.memoryHeaps[0].size = UINT64_MAX;
-    assert_int_equal(
-        memory_strategy_host_import.allocate(&rig.device, &info, &memory, &storage),
-        VK_ERROR_OUT_OF_DEVICE_MEMORY);
+    assert_int_equal(memory_strategy_host_import.allocate(&rig.device, &info, &memory, &storage),
+                     VK_ERROR_OUT_OF_DEVICE_MEMORY);
 
     info.allocationSize = MIB;
     driver.allocate_result = VK_ERROR_OUT_OF_HOST_MEMORY;
-    assert_int_equal(
-        memory_strategy_host_import.allocate(&rig.device, &info, &memory, &storage),
-        VK_ERROR_OUT_OF_HOST_MEMORY);
+    assert_int_equal(memory_strategy_host_import.allocate(&rig.device, &info, &memory, &storage),
+                     VK_ERROR_OUT_OF_HOST_MEMORY);
     driver.allocate_result = VK_SUCCESS;
 
     VkMemoryOpaqueCaptureAddressAllocateInfo capture = {
@@ -533,9 +525,8 @@ static void test_import_failures_leave_nothing(void **state) {
         .opaqueCaptureAddress = 0x10000,
     };
     info.pNext = &capture;
-    assert_int_equal(
-        memory_strategy_host_import.allocate(&rig.device, &info, &memory, &storage),
-        VK_ERROR_INVALID_OPAQUE_CAPTURE_ADDRESS);
+    assert_int_equal(memory_strategy_host_import.allocate(&rig.device, &info, &memory, &storage),
+                     VK_ERROR_INVALID_OPAQUE_CAPTURE_ADDRESS);
     info.pNext = NULL;
 
     struct rlimit saved, none;
@@ -543,8 +534,7 @@ static void test_import_failures_leave_nothing(void **state) {
     none = saved;
     none.rlim_cur = 0;
     assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
-    VkResult result =
-        memory_strategy_host_import.allocate(&rig.device, &info, &memory, &storage);
+    VkResult result = memory_strategy_host_import.allocate(&rig.device, &info, &memory, &storage);
     assert_int_equal(setrlimit(RLIMIT_NOFILE, &saved), 0);
     assert_int_equal(result, VK_ERROR_TOO_MANY_OBJECTS);
 
@@ -628,8 +618,7 @@ static void test_dma_buf_exports_what_it_allocates(void **state) {
     storage_unref(storage);
 
     int descriptors = count_open_descriptors();
-    assert_int_equal(strategy->export_storage(&rig.device, memory, 0, MIB + 1, &storage),
-                     -EINVAL);
+    assert_int_equal(strategy->export_storage(&rig.device, memory, 0, MIB + 1, &storage), -EINVAL);
     assert_int_equal(count_open_descriptors(), descriptors);
     free_memory(NULL, memory, NULL);
 }

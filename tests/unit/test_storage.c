@@ -122,8 +122,7 @@ static void test_aligned_mapping(void **state) {
             assert_int_equal(storage_map_aligned(storage, alignment, &pointer), 0);
             assert_true(((uintptr_t)pointer & (alignment - 1)) == 0);
             memset(pointer, 0x77, pages * page);
-            assert_int_equal(
-                platform_map_shared(storage_get_fd(storage), pages * page, &peer), 0);
+            assert_int_equal(platform_map_shared(storage_get_fd(storage), pages * page, &peer), 0);
             assert_int_equal(memcmp(pointer, peer, pages * page), 0);
             platform_unmap(peer, pages * page);
             storage_unref(storage);
@@ -177,8 +176,8 @@ static void test_threads_get_the_same_mapping(void **state) {
         pthread_t threads[THREADS];
         for (int i = 0; i < THREADS; i++) {
             races[i] = (struct race){storage_ref(storage), &missing, NULL};
-            assert_int_equal(
-                platform_thread_start(&threads[i], "map", map_in_thread, &races[i]), 0);
+            assert_int_equal(platform_thread_start(&threads[i], "map", map_in_thread, &races[i]),
+                             0);
         }
         for (int i = 0; i < THREADS; i++) {
             pthread_join(threads[i], NULL);
@@ -223,8 +222,7 @@ static void test_wrapped_descriptor_must_be_large_enough(void **state) {
     int descriptors = count_open_descriptors();
     struct storage *storage = NULL;
     assert_int_equal(
-        storage_wrap_fd(make_fd(page), STORAGE_SHM, STORAGE_CACHED, page + 1, &storage),
-        -EINVAL);
+        storage_wrap_fd(make_fd(page), STORAGE_SHM, STORAGE_CACHED, page + 1, &storage), -EINVAL);
     assert_int_equal(storage_wrap_fd(make_fd(page), STORAGE_SHM, STORAGE_CACHED, 0, &storage),
                      -EINVAL);
     assert_true(storage_wrap_fd(-1, STORAGE_SHM, STORAGE_CACHED, 1, &storage) < 0);

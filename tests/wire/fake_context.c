@@ -185,8 +185,7 @@ static struct resource *find_resource(struct fake_context *context, uint32_t id)
     return resource;
 }
 
-static bool find_word(struct fake_context *context, const uint32_t *place,
-                      struct condition *out) {
+static bool find_word(struct fake_context *context, const uint32_t *place, struct condition *out) {
     struct resource *resource = find_resource(context, place[0]);
     void *bytes;
     if (!resource || place[1] % 4 ||
@@ -435,8 +434,7 @@ static const struct context_ops fake_ops = {
 };
 
 int fake_context_create(const char *name, const struct context_limits *limits,
-                        const struct context_listener *listener, void *user,
-                        struct context **out) {
+                        const struct context_listener *listener, void *user, struct context **out) {
     (void)name;
     (void)limits;
     struct fake_context *context = calloc(1, sizeof(*context));

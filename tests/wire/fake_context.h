@@ -21,8 +21,7 @@
 
 /* Same contract as renderer_context_create. */
 int fake_context_create(const char *name, const struct context_limits *limits,
-                        const struct context_listener *listener, void *user,
-                        struct context **out);
+                        const struct context_listener *listener, void *user, struct context **out);
 /* Byte N is N. */
 void fake_get_capset(uint8_t out[CONTEXT_CAPSET_VENUS_SIZE]);
 

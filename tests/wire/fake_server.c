@@ -22,9 +22,12 @@ static bool set_limit(struct vtest_limits *limits, const char *argument) {
         const char *name;
         uint32_t *value;
     } members[] = {
-        {"clients=", &limits->clients},           {"syncs=", &limits->syncs},
-        {"waits=", &limits->waits},               {"wait_entries=", &limits->wait_entries},
-        {"signals=", &limits->signals},           {"resources=", &limits->resources},
+        {"clients=", &limits->clients},
+        {"syncs=", &limits->syncs},
+        {"waits=", &limits->waits},
+        {"wait_entries=", &limits->wait_entries},
+        {"signals=", &limits->signals},
+        {"resources=", &limits->resources},
         {"message_bytes=", &limits->message_bytes},
     };
     for (size_t i = 0; i < sizeof(members) / sizeof(members[0]); i++) {

@@ -229,7 +229,8 @@ static const struct vtest_message *client_check_header(struct vtest_client *clie
         return NULL;
     }
     if (bytes > client->options->limits.message_bytes) {
-        vtest_client_refuse(client, "length: %u dwords exceed the limit of %u bytes "
+        vtest_client_refuse(client,
+                            "length: %u dwords exceed the limit of %u bytes "
                             "(--max-message-bytes)",
                             length, client->options->limits.message_bytes);
         return NULL;
@@ -308,8 +309,8 @@ bool vtest_client_receive_mail(struct vtest_client *client, struct vtest_mail *m
     bool alive = true;
     if (mail->blob_answered) {
         if (client->pending_blob != 0 && client->pending_blob == mail->blob_resource) {
-            alive = vtest_answer_blob(client, mail->blob_storage, mail->blob_error,
-                                      mail->blob_reason);
+            alive =
+                vtest_answer_blob(client, mail->blob_storage, mail->blob_error, mail->blob_reason);
         }
         storage_unref(mail->blob_storage);
     }

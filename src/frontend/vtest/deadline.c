@@ -10,8 +10,7 @@ static void heap_put(struct vtest_deadlines *deadlines, size_t index, struct vte
     wait->heap_index = index;
 }
 
-static void heap_sift_up(struct vtest_deadlines *deadlines, size_t index,
-                         struct vtest_wait *wait) {
+static void heap_sift_up(struct vtest_deadlines *deadlines, size_t index, struct vtest_wait *wait) {
     while (index > 0) {
         size_t parent = (index - 1) / 2;
         if (deadlines->heap[parent]->deadline_ns <= wait->deadline_ns) {

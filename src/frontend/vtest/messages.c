@@ -84,8 +84,7 @@ static bool handle_get_capset(struct vtest_client *client, const uint8_t *payloa
     return vtest_client_reply(client, VTEST_GET_CAPSET, answer, 1 + CONTEXT_CAPSET_VENUS_SIZE / 4);
 }
 
-bool vtest_handle_context_init(struct vtest_client *client, const uint8_t *payload,
-                               uint32_t size) {
+bool vtest_handle_context_init(struct vtest_client *client, const uint8_t *payload, uint32_t size) {
     (void)size;
     if (client->context) {
         return vtest_client_refuse(client, "the context has been created before");

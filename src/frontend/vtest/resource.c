@@ -76,8 +76,8 @@ bool vtest_handle_resource_create_blob(struct vtest_client *client, const uint8_
         return vtest_client_refuse(client, "type %u: only %d (host memory) is served", type,
                                    VTEST_BLOB_TYPE_HOST3D);
     }
-    if (flags & ~(uint32_t)(CONTEXT_BLOB_MAPPABLE | CONTEXT_BLOB_SHAREABLE |
-                            CONTEXT_BLOB_CROSS_DEVICE)) {
+    if (flags &
+        ~(uint32_t)(CONTEXT_BLOB_MAPPABLE | CONTEXT_BLOB_SHAREABLE | CONTEXT_BLOB_CROSS_DEVICE)) {
         return vtest_client_refuse(client, "flags 0x%x: unknown bits", flags);
     }
     if (size == 0) {

@@ -213,8 +213,7 @@ static uint64_t min_u64(uint64_t a, uint64_t b) {
 }
 
 /* Milliseconds for poll, rounded up so that it does not return just before the deadline. */
-static int server_poll_timeout(const struct vtest_server *server, uint64_t now_ns,
-                               int timeout_ms) {
+static int server_poll_timeout(const struct vtest_server *server, uint64_t now_ns, int timeout_ms) {
     if (server_has_ready_client(server)) {
         return 0;
     }

@@ -18,8 +18,7 @@ struct batch {
 static bool find_stride(struct vtest_client *client, const uint8_t *payload, uint32_t dwords,
                         uint32_t batch_count, uint32_t *out_stride) {
     if (!checked_range_u64(1, (uint64_t)batch_count * VTEST_BATCH_DWORDS_OLD, dwords)) {
-        return vtest_client_refuse(client,
-                                   "batch_count %u: the headers do not fit into %u dwords",
+        return vtest_client_refuse(client, "batch_count %u: the headers do not fit into %u dwords",
                                    batch_count, dwords);
     }
     if (batch_count <= 1) {
@@ -32,9 +31,9 @@ static bool find_stride(struct vtest_client *client, const uint8_t *payload, uin
     } else if (headers == (uint64_t)batch_count * VTEST_BATCH_DWORDS_NEW && headers < dwords) {
         *out_stride = VTEST_BATCH_DWORDS_NEW;
     } else {
-        return vtest_client_refuse(
-            client, "batch 0: cmd_offset %u tells no header size for %u batches",
-            vtest_load_u32(payload, 2), batch_count);
+        return vtest_client_refuse(client,
+                                   "batch 0: cmd_offset %u tells no header size for %u batches",
+                                   vtest_load_u32(payload, 2), batch_count);
     }
     return true;
 }
@@ -87,8 +86,7 @@ static bool check_ranges(struct vtest_client *client, uint32_t dwords, uint32_t 
 static bool check_syncs(struct vtest_client *client, const uint8_t *payload, uint32_t index,
                         const struct batch *batch) {
     for (uint32_t i = 0; i < batch->sync_count; i++) {
-        uint32_t id =
-            vtest_load_u32(payload, batch->sync_offset + (uint64_t)i * SYNC_ENTRY_DWORDS);
+        uint32_t id = vtest_load_u32(payload, batch->sync_offset + (uint64_t)i * SYNC_ENTRY_DWORDS);
         if (!vtest_sync_find(&client->syncs, id)) {
             return vtest_client_refuse(client, "batch %u: sync_id %u: no such sync", index, id);
         }

@@ -121,8 +121,7 @@ bool vtest_handle_sync_wait(struct vtest_client *client, const uint8_t *payload,
                                    "(--max-wait-entries)",
                                    client->options->limits.wait_entries);
     }
-    struct vtest_wait *wait =
-        vtest_wait_create(&client->waits, count, flags & VTEST_SYNC_WAIT_ANY);
+    struct vtest_wait *wait = vtest_wait_create(&client->waits, count, flags & VTEST_SYNC_WAIT_ANY);
     if (!wait) {
         return vtest_client_refuse(client, "%s", strerror(ENOMEM));
     }

@@ -19,8 +19,8 @@ struct vtest_limits {
     uint32_t syncs;         /* live syncs per client; default 65 536 */
     uint32_t waits;         /* SYNC_WAITs not yet satisfied per client; default 1024 */
     uint32_t wait_entries;  /* {sync, value} pairs of those waits per client; default 16 384 */
-    uint32_t signals;       /* {sync, value} pairs that await a fence, per client; default 65 536 */
-    uint32_t resources;     /* live resources per client; default 65 536 */
+    uint32_t signals; /* {sync, value} pairs that await a fence, per client; default 65 536 */
+    uint32_t resources; /* live resources per client; default 65 536 */
     uint32_t message_bytes; /* payload of one message; default 64 MiB, at least 4096 */
 };
 
