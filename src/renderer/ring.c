@@ -16,6 +16,10 @@
  * On few processors the guest, the driver's threads and we share them: longer first steps slow a
  * round trip down there, by more than they save where processors are idle. */
 #define FEW_PROCESSORS 3
+/* Pauses between two looks at the tail. A guest that has just had a reply calls again at once; one
+ * that streams is slowed down by every look, which takes the tail's cache line away from it. */
+#define PAUSES_AFTER_REPLY 16
+#define PAUSES_IN_STREAM 200
 #define SPIN_NS 1000u
 #define SPIN_MANY_NS 20000u
 #define YIELD_NS 20000u
@@ -105,7 +109,9 @@ static void ring_go_idle(struct ring *ring, uint32_t head) {
 /* One step of waiting, `waited_ns` after the ring ran dry. */
 static void ring_relax(const struct ring *ring, uint64_t waited_ns) {
     if (waited_ns < ring->spin_ns) {
-        for (int i = 0; i < 16; i++) {
+        const int pauses =
+            ring->stream.base.decoder.reply_wanted ? PAUSES_AFTER_REPLY : PAUSES_IN_STREAM;
+        for (int i = 0; i < pauses; i++) {
             platform_cpu_relax();
         }
     } else if (waited_ns < ring->yield_ns) {
