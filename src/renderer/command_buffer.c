@@ -15,14 +15,9 @@ void vn_handle_vkAllocateCommandBuffers(struct vn_stream *base,
         cs_fail(d, "VkCommandBufferAllocateInfo.commandPool", "it is VK_NULL_HANDLE");
         return;
     }
-    struct vn_object **objects = cs_temp(d, count, sizeof(*objects), "pCommandBuffers");
-    for (uint32_t i = 0; objects && i < count; i++) {
-        objects[i] = vn_object_reserve(base, VK_OBJECT_TYPE_COMMAND_BUFFER,
-                                       a->pCommandBuffers_ids[i], pool, "pCommandBuffers");
-        if (!objects[i]) {
-            return;
-        }
-    }
+    struct vn_object **objects =
+        objects_reserve_array(base, VK_OBJECT_TYPE_COMMAND_BUFFER, a->pCommandBuffers_ids, count,
+                              pool, "pCommandBuffers");
     if (!objects) {
         return;
     }

@@ -24,14 +24,9 @@ void vn_handle_vkAllocateDescriptorSets(struct vn_stream *base,
         cs_fail(d, "VkDescriptorSetAllocateInfo.descriptorPool", "it is VK_NULL_HANDLE");
         return;
     }
-    struct vn_object **objects = cs_temp(d, count, sizeof(*objects), "pDescriptorSets");
-    for (uint32_t i = 0; objects && i < count; i++) {
-        objects[i] = vn_object_reserve(base, VK_OBJECT_TYPE_DESCRIPTOR_SET,
-                                       a->pDescriptorSets_ids[i], pool, "pDescriptorSets");
-        if (!objects[i]) {
-            return;
-        }
-    }
+    struct vn_object **objects =
+        objects_reserve_array(base, VK_OBJECT_TYPE_DESCRIPTOR_SET, a->pDescriptorSets_ids, count,
+                              pool, "pDescriptorSets");
     if (!objects) {
         return;
     }

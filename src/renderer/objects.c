@@ -165,6 +165,19 @@ void vn_object_publish(struct vn_stream *stream, struct vn_object *object, uint6
     }
 }
 
+struct vn_object **objects_reserve_array(struct vn_stream *stream, VkObjectType type,
+                                         const uint64_t *ids, uint32_t count,
+                                         struct vn_object *parent, const char *argument) {
+    struct vn_object **objects = cs_temp(&stream->decoder, count, sizeof(*objects), argument);
+    for (uint32_t i = 0; objects && i < count; i++) {
+        objects[i] = vn_object_reserve(stream, type, ids[i], parent, argument);
+        if (!objects[i]) {
+            return NULL;
+        }
+    }
+    return objects;
+}
+
 void objects_publish_array(struct vn_stream *stream, struct vn_object **objects,
                            const uint64_t *handles, uint32_t count, VkResult result) {
     for (uint32_t i = 0; i < count; i++) {

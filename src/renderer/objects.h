@@ -24,6 +24,12 @@ struct vn_object *object_reserve(struct stream *stream, VkObjectType type, uint6
                                  struct vn_object *parent, const struct vn_device_table *vk,
                                  const char *argument);
 
+/* As vn_object_reserve for `count` objects of one type under `ids`: a temporary array of records,
+ * NULL where the decoder has failed. */
+struct vn_object **objects_reserve_array(struct vn_stream *stream, VkObjectType type,
+                                         const uint64_t *ids, uint32_t count,
+                                         struct vn_object *parent, const char *argument);
+
 /* Ends the creation of an array of objects: handles[i] where it is not 0, otherwise failed with
  * `result`, or VK_ERROR_UNKNOWN where that is no error. Where the guest asked for a reply it knows
  * what failed: those ids are forgotten. */

@@ -7,19 +7,11 @@
 /* Enters the ids of all pipelines; NULL where the command has failed. */
 static struct vn_object **reserve(struct vn_stream *base, struct vn_object *device,
                                   const uint64_t *ids, uint32_t count) {
-    struct cs_decoder *d = &base->decoder;
     if (!ids) {
-        cs_fail(d, "pPipelines", "it is NULL");
+        cs_fail(&base->decoder, "pPipelines", "it is NULL");
         return NULL;
     }
-    struct vn_object **objects = cs_temp(d, count, sizeof(*objects), "pPipelines");
-    for (uint32_t i = 0; objects && i < count; i++) {
-        objects[i] = vn_object_reserve(base, VK_OBJECT_TYPE_PIPELINE, ids[i], device, "pPipelines");
-        if (!objects[i]) {
-            return NULL;
-        }
-    }
-    return objects;
+    return objects_reserve_array(base, VK_OBJECT_TYPE_PIPELINE, ids, count, device, "pPipelines");
 }
 
 /* Keeps what succeeded; id 0 in the reply tells the guest which elements failed. */
