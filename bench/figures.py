@@ -24,8 +24,8 @@ FIGURES = [
     ("transfer", "copy_64MiB", "copy 64 MiB, waited for"),
     ("start", "first_submit", "process start to the first fence"),
     ("start", "process_wall", "the whole of that process"),
-    ("hold", "private_idle", "server's private memory without a client"),
-    ("hold", "private_client", "with one client that holds a device and 16 MiB"),
+    ("hold", "memory_idle", "server's share of memory without a client"),
+    ("hold", "memory_client", "with one client that holds a device and 16 MiB"),
     ("hold", "idle_wakeups", "server's wake-ups in 3 s in which that client is idle"),
     ("hold", "idle_cpu", "server's CPU time in these 3 s"),
 ]

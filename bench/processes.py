@@ -42,14 +42,16 @@ def cpu_seconds(pid):
         return 0.0
 
 
-def private_kib(pid):
-    """Memory that no other process shares, in KiB."""
+def memory_kib(pid):
+    """The process's share of memory in KiB: a page that n processes map counts 1/n. The sum over
+    a server's processes counts what these share among themselves once; private memory alone
+    would not count it at all, and favour a server of many processes."""
     try:
         with open(f"/proc/{pid}/smaps_rollup", encoding="ascii") as f:
             lines = [line.split() for line in f]
     except OSError:
         return 0
-    return sum(int(l[1]) for l in lines if l[0] in ("Private_Clean:", "Private_Dirty:"))
+    return sum(int(l[1]) for l in lines if l[0] == "Pss:")
 
 
 def wakeups(pid):

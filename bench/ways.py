@@ -103,9 +103,9 @@ class Server:
         """CPU seconds so far of every live process of the server."""
         return {pid: processes.cpu_seconds(pid) for pid in processes.tree(self.process.pid)}
 
-    def private(self):
-        """Private memory of all of them, in KiB."""
-        return sum(processes.private_kib(pid) for pid in processes.tree(self.process.pid))
+    def memory(self):
+        """Share of memory of all of them, in KiB."""
+        return sum(processes.memory_kib(pid) for pid in processes.tree(self.process.pid))
 
     def wakeups(self):
         """How often any of their threads has gone to sleep so far."""
