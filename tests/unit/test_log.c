@@ -200,6 +200,18 @@ static void *log_main(void *argument) {
     return NULL;
 }
 
+/* The count behind a whole line with nothing mixed in: a thread that was admitted may write after
+ * others have been held back. */
+static unsigned held_back_of(const char *rest) {
+    unsigned held_back = 0;
+    int end = 0;
+    if (sscanf(rest, " (%u more like this were held back)%n", &held_back, &end) == 1) {
+        rest += end;
+    }
+    assert_string_equal(rest, "");
+    return held_back;
+}
+
 static void test_threads(void **state) {
     (void)state;
     pthread_t threads[THREADS];
@@ -215,6 +227,7 @@ static void test_threads(void **state) {
     }
     capture_end();
     int own = 0, shared = 0;
+    unsigned held_back = 0;
     for (char *line = strtok(capture.text, "\n"); line; line = strtok(NULL, "\n")) {
         int thread = -1, end = 0;
         if (sscanf(line, "vesper: info: own message of thread %d.%n", &thread, &end) == 1) {
@@ -223,11 +236,13 @@ static void test_threads(void **state) {
                    1) {
             shared++;
         }
-        assert_true(end > 0 && line[end] == '\0'); /* a whole line, with nothing mixed in */
+        assert_true(end > 0);
+        held_back += held_back_of(line + end);
     }
     assert_int_equal(own, THREADS * LOG_BURST);
     assert_int_equal(shared, LOG_BURST);
-    assert_int_equal(atomic_load(&shared_site.suppressed), THREADS * MESSAGES - LOG_BURST);
+    assert_int_equal(held_back + atomic_load(&shared_site.suppressed),
+                     THREADS * MESSAGES - LOG_BURST);
 }
 
 int main(void) {
