@@ -254,3 +254,15 @@ const char *const *platform_vulkan_libraries(void) {
     };
     return names;
 }
+
+const char *platform_qemu_accelerator(void) {
+    int supported = 0;
+    size_t size = sizeof(supported);
+    /* Absent or 0 inside most virtual machines. */
+    return sysctlbyname("kern.hv_support", &supported, &size, NULL, 0) == 0 && supported ? "hvf"
+                                                                                          : "tcg";
+}
+
+const char *platform_qemu_memory_backend(void) {
+    return "memory-backend-shm";
+}

@@ -186,3 +186,11 @@ const char *const *platform_vulkan_libraries(void) {
     static const char *const names[] = {"libvulkan.so.1", "libvulkan.so", NULL};
     return names;
 }
+
+const char *platform_qemu_accelerator(void) {
+    return access("/dev/kvm", R_OK | W_OK) == 0 ? "kvm" : "tcg";
+}
+
+const char *platform_qemu_memory_backend(void) {
+    return "memory-backend-memfd";
+}

@@ -41,10 +41,15 @@ size_t platform_page_size(void) {
 }
 
 int platform_map_shared(int fd, uint64_t size, void **out_pointer) {
-    if (size == 0 || size > SIZE_MAX) {
+    return platform_map_shared_at(fd, 0, size, out_pointer);
+}
+
+int platform_map_shared_at(int fd, uint64_t offset, uint64_t size, void **out_pointer) {
+    if (size == 0 || size > SIZE_MAX || offset > INT64_MAX) {
         return -EINVAL;
     }
-    void *pointer = mmap(NULL, (size_t)size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+    void *pointer =
+        mmap(NULL, (size_t)size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, (off_t)offset);
     if (pointer == MAP_FAILED) {
         return -errno;
     }
