@@ -63,8 +63,7 @@ struct device_transport {
     /* Maps the first `size` bytes of `storage` at `offset` of the host-visible region: both whole
      * pages of the host, no overlap with another mapping, inside the region. Answered by
      * device_mapped(token), later; a negative errno where it cannot even be asked for. */
-    int (*map)(void *user, struct storage *storage, uint64_t offset, uint64_t size,
-               uint64_t token);
+    int (*map)(void *user, struct storage *storage, uint64_t offset, uint64_t size, uint64_t token);
     /* Takes a mapping away again: exactly as it was made. Answered by device_mapped(token). */
     int (*unmap)(void *user, uint64_t offset, uint64_t size, uint64_t token);
     /* The configuration space has changed: the guest is told. */
@@ -83,7 +82,7 @@ struct device_options {
     /* Borrowed; outlives the device, which is its listener and uses all of its scanouts. */
     struct presenter *presenter;
     uint32_t width, height; /* first mode of every scanout, pixels; 0: 1280 × 800 */
-    uint32_t connected;     /* scanouts connected from the start, from number 0; 0: one */
+    uint32_t connected; /* scanouts connected from the start, from number 0; 0: one */
 };
 
 /* 0 or a negative errno. `transport` is copied; `user` is handed to it. */
@@ -100,6 +99,10 @@ void device_reset(struct device *device);
 /* The table that addresses in requests mean from now on; NULL: none. Takes its own reference. */
 void device_set_memory(struct device *device, struct guest_memory *memory);
 
+/* The features (bits DEVICE_F_*) that the driver has accepted; others' commands are refused from
+ * then on. Until it is called, and again after a reset, all are taken as accepted. */
+void device_set_features(struct device *device, uint64_t features);
+
 /* Descriptor that polls readable while device_dispatch has something to do. Borrowed. */
 int device_get_poll_fd(const struct device *device);
 /* Handles what contexts and the presenter left. Never blocks. */
@@ -108,10 +111,10 @@ void device_dispatch(struct device *device);
 /* One request, made by the transport. `bytes` … are the device-readable bytes, copied out of the
  * guest's memory by the caller before device_submit. */
 struct device_request {
-    uint8_t *bytes;           /* `size` bytes, 8-byte aligned, in one block with the request */
+    uint8_t *bytes; /* `size` bytes, 8-byte aligned, in one block with the request */
     size_t size;
     size_t response_capacity; /* device-writable bytes of the descriptor chain */
-    void *tag;                /* handed to complete */
+    void *tag; /* handed to complete */
 };
 /* Room for a request of `size` bytes (0 … SIZE_MAX/2). NULL: no memory. Any thread. */
 struct device_request *device_request_create(size_t size);
@@ -119,8 +122,7 @@ struct device_request *device_request_create(size_t size);
 void device_request_destroy(struct device_request *request);
 
 /* Takes the request and executes it, now or later. */
-void device_submit(struct device *device, enum device_queue queue,
-                   struct device_request *request);
+void device_submit(struct device *device, enum device_queue queue, struct device_request *request);
 
 /* The answer to map or unmap of `token`: 0 or a negative errno. Unknown tokens (of before a
  * reset) are ignored. */

@@ -25,10 +25,12 @@ int guest_region_create_pointer(void *pointer, uint64_t address, uint64_t size,
 struct guest_region *guest_region_ref(struct guest_region *region);
 void guest_region_unref(struct guest_region *region);
 /* Whether `region` is what guest_region_create would make of the same arguments: same addresses,
- * same file. `fd` stays the caller's. */
+ * same file. `fd` stays the caller's. False where the system does not tell which file it is (macOS
+ * has no numbers for shared memory). */
 bool guest_region_matches(const struct guest_region *region, int fd, uint64_t address,
                           uint64_t size, uint64_t offset);
-/* Whether `region` is of the same file as `fd` (borrowed). */
+/* Whether `region` is of the same file as `fd` (borrowed). Where the system does not tell, files
+ * of one size count as the same. */
 bool guest_region_is_of(const struct guest_region *region, int fd);
 
 struct guest_memory;
@@ -52,7 +54,8 @@ struct guest_range {
     uint64_t address, size; /* guest-physical; bytes */
 };
 /* The ranges (count ≥ 1) as pages, which hold what they need of the regions. A range may span
- * regions that touch. -EFAULT where a byte is outside, and *out_bad is the range's index. */
+ * regions that touch; neighbours in memory become one piece. -EFAULT where a byte is outside or
+ * cannot be mapped, -EINVAL where a range is empty, and *out_bad is its index. -ENOMEM. */
 int guest_memory_collect(struct guest_memory *memory, const struct guest_range *ranges,
                          size_t count, struct pages **out, size_t *out_bad);
 

@@ -25,7 +25,7 @@ int platform_shm_create(const char *label, uint64_t size, int *out_fd);
 /* Maps `size` bytes of `fd` from offset 0, shared, readable and writable. The descriptor stays
  * the caller's. The mapping ends with platform_unmap of the same size. */
 int platform_map_shared(int fd, uint64_t size, void **out_pointer);
-/* The same from byte `offset` on, a multiple of the page size. */
+/* The same from byte `offset` of the file, a multiple of the page size (-EINVAL otherwise). */
 int platform_map_shared_at(int fd, uint64_t offset, uint64_t size, void **out_pointer);
 void platform_unmap(void *pointer, uint64_t size);
 
@@ -105,13 +105,5 @@ void platform_raise_descriptor_limit(void);
 /* Names under which the Vulkan loader, or a driver that can replace it, may be opened with
  * dlopen: a NULL-terminated list in order of preference, static storage. */
 const char *const *platform_vulkan_libraries(void);
-
-/* ---- virtual machines ------------------------------------------------------------------ */
-
-/* QEMU's name of the accelerator that this user can use here: "kvm", "hvf", or "tcg" (none).
- * Static storage. */
-const char *platform_qemu_accelerator(void);
-/* QEMU's object type for guest memory that another process can map. Static storage. */
-const char *platform_qemu_memory_backend(void);
 
 #endif

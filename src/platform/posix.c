@@ -48,8 +48,7 @@ int platform_map_shared_at(int fd, uint64_t offset, uint64_t size, void **out_po
     if (size == 0 || size > SIZE_MAX || offset > INT64_MAX) {
         return -EINVAL;
     }
-    void *pointer =
-        mmap(NULL, (size_t)size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, (off_t)offset);
+    void *pointer = mmap(NULL, (size_t)size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, (off_t)offset);
     if (pointer == MAP_FAILED) {
         return -errno;
     }

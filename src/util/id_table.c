@@ -228,6 +228,18 @@ bool id_table_remove(struct id_table *table, struct id_entry *entry) {
     return removed;
 }
 
+struct id_entry *id_table_next(const struct id_table *table, uint64_t *cursor) {
+    const struct id_slots *slots = atomic_load_explicit(&table->slots, memory_order_acquire);
+    while (*cursor <= slots->mask) {
+        struct id_entry *entry =
+            atomic_load_explicit(&slots->slot[(*cursor)++].entry, memory_order_acquire);
+        if (entry) {
+            return entry;
+        }
+    }
+    return NULL;
+}
+
 /* ---- life ------------------------------------------------------------------------------ */
 
 int id_table_init(struct id_table *table, uint64_t limit, id_release release, void *owner) {

@@ -93,6 +93,10 @@ int id_table_insert(struct id_table *table, struct id_entry *entry);
  * which keeps `entry` readable. */
 bool id_table_remove(struct id_table *table, struct id_entry *entry);
 
+/* Walks the entries, in no order: *cursor begins at 0; NULL: that was all. Nobody inserts
+ * meanwhile; entries may be removed. */
+struct id_entry *id_table_next(const struct id_table *table, uint64_t *cursor);
+
 __extension__ typedef unsigned __int128 id_product;
 
 /* Where the probe for `id` starts. Keyed, so that a guest cannot choose ids that share a start

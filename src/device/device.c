@@ -1,0 +1,220 @@
+#include "device/device.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#include "device/core.h"
+#include "device/map_blob.h"
+#include "platform/platform.h"
+
+#define DEFAULT_WIDTH 1280
+#define DEFAULT_HEIGHT 800
+
+/* ---- life -------------------------------------------------------------------------------- */
+
+static void default_u32(uint32_t *value, uint32_t otherwise) {
+    if (*value == 0) {
+        *value = otherwise;
+    }
+}
+
+static void fill_in(struct device_options *options) {
+    default_u32(&options->limits.contexts, 256);
+    default_u32(&options->limits.resources, 65536);
+    default_u32(&options->limits.mappings, 4096);
+    default_u32(&options->limits.parked, 65536);
+    default_u32(&options->limits.backing_pieces, 1048576);
+    if (options->limits.pixel_bytes == 0) {
+        options->limits.pixel_bytes = UINT64_C(1) << 30;
+    }
+    default_u32(&options->connected, 1);
+    if (options->width == 0 || options->height == 0) {
+        options->width = DEFAULT_WIDTH;
+        options->height = DEFAULT_HEIGHT;
+    }
+}
+
+/* What is taken out of a table is freed by who took it out. */
+static void release_nothing(struct id_entry *entry, void *owner) {
+    (void)entry, (void)owner;
+}
+
+static void init_scanouts(struct device *device) {
+    device->scanout_count = device->options.presenter->scanout_count;
+    for (uint32_t i = 0; i < device->scanout_count && i < device->options.connected; i++) {
+        device->scanouts[i] = (struct gpu_scanout){
+            .connected = true,
+            .width = device->options.width,
+            .height = device->options.height,
+        };
+    }
+}
+
+static void init_mappings(struct device *device) {
+    const struct gpu_mappings_options options = {
+        .transport = &device->transport,
+        .user = device->user,
+        .done = gpu_map_done,
+        .owner = device,
+        .region_bytes = device->options.host_visible_bytes,
+        .page_bytes = platform_page_size(),
+        .limit = device->options.limits.mappings,
+    };
+    gpu_mappings_init(&device->mappings, &options);
+}
+
+static int init_tables(struct device *device) {
+    int error =
+        id_table_init(&device->resources, device->options.limits.resources, release_nothing, NULL);
+    if (error) {
+        return error;
+    }
+    error =
+        id_table_init(&device->contexts, device->options.limits.contexts, release_nothing, NULL);
+    if (error) {
+        id_table_finish(&device->resources);
+    }
+    return error;
+}
+
+static bool options_are_sound(const struct device_options *options) {
+    return options->create_context && options->get_capset && options->presenter &&
+           options->presenter->scanout_count >= 1 &&
+           options->presenter->scanout_count <= WIRE_SCANOUTS_MAX &&
+           options->host_visible_bytes <= INT64_MAX;
+}
+
+int device_create(const struct device_options *options, const struct device_transport *transport,
+                  void *user, struct device **out) {
+    if (!options_are_sound(options)) {
+        return -EINVAL;
+    }
+    struct device *device = calloc(1, sizeof(*device));
+    if (!device) {
+        return -ENOMEM;
+    }
+    device->options = *options;
+    fill_in(&device->options);
+    device->transport = *transport;
+    device->user = user;
+    device->features = UINT64_MAX;
+    gpu_lanes_init(&device->lanes,
+                   (uint64_t)(uintptr_t)device * UINT64_C(0x9e3779b97f4a7c15) ^ platform_now_ns());
+    init_scanouts(device);
+    init_mappings(device);
+    int error = init_tables(device);
+    if (error) {
+        goto error_device;
+    }
+    error = gpu_inbox_init(&device->inbox);
+    if (error) {
+        goto error_tables;
+    }
+    error = gpu_reaper_init(&device->reaper);
+    if (error) {
+        goto error_inbox;
+    }
+    struct presenter *presenter = device->options.presenter;
+    presenter->ops->set_listener(presenter, &gpu_inbox_presenter_listener, &device->inbox);
+    *out = device;
+    return 0;
+
+error_inbox:
+    gpu_inbox_finish(&device->inbox);
+error_tables:
+    id_table_finish(&device->contexts);
+    id_table_finish(&device->resources);
+error_device:
+    free(device);
+    return error;
+}
+
+void device_reset(struct device *device) {
+    gpu_contexts_reset(device); /* first: mailboxes point into requests */
+    gpu_requests_forget(device);
+    gpu_scanouts_reset(device);
+    gpu_mappings_clear(&device->mappings);
+    gpu_resources_reset(device);
+    device->features = UINT64_MAX;
+    device->events_read = 0;
+}
+
+void device_destroy(struct device *device) {
+    if (!device) {
+        return;
+    }
+    struct presenter *presenter = device->options.presenter;
+    device_reset(device);
+    presenter->ops->set_listener(presenter, NULL, NULL);
+    gpu_reaper_finish(&device->reaper);
+    gpu_inbox_finish(&device->inbox);
+    id_table_finish(&device->contexts);
+    id_table_finish(&device->resources);
+    guest_memory_unref(device->memory);
+    free(device);
+}
+
+/* ---- what the transport tells ------------------------------------------------------------ */
+
+void device_set_memory(struct device *device, struct guest_memory *memory) {
+    struct guest_memory *before = device->memory;
+    device->memory = memory ? guest_memory_ref(memory) : NULL;
+    guest_memory_unref(before);
+}
+
+void device_set_features(struct device *device, uint64_t features) {
+    device->features = features;
+}
+
+void device_mapped(struct device *device, uint64_t token, int error) {
+    gpu_mappings_answer(&device->mappings, token, error);
+    gpu_requests_run(device);
+}
+
+/* ---- what contexts and the presenter left ------------------------------------------------ */
+
+int device_get_poll_fd(const struct device *device) {
+    return device->inbox.wake.read_fd;
+}
+
+static void receive_mail(struct device *device) {
+    struct gpu_mail mail;
+    struct gpu_mailbox *mailbox;
+    while ((mailbox = gpu_inbox_take(&device->inbox, &mail))) {
+        struct gpu_context *context =
+            (struct gpu_context *)(void *)((char *)mailbox - offsetof(struct gpu_context, mailbox));
+        gpu_context_receive(device, context, &mail);
+    }
+}
+
+static void receive_display(struct device *device) {
+    uint64_t flushed;
+    uint32_t resized;
+    struct gpu_size sizes[PRESENTER_SCANOUTS_MAX];
+    gpu_inbox_take_display(&device->inbox, &flushed, &resized, sizes);
+    gpu_flushes_done(device, flushed);
+    for (; resized; resized &= resized - 1) {
+        const uint32_t scanout = (uint32_t)__builtin_ctz(resized);
+        gpu_scanout_resize(device, scanout, sizes[scanout].width, sizes[scanout].height);
+    }
+}
+
+void device_dispatch(struct device *device) {
+    gpu_inbox_begin(&device->inbox);
+    receive_mail(device);
+    receive_display(device);
+    gpu_requests_run(device);
+}
+
+void device_get_counts(struct device *device, struct device_counts *out) {
+    const struct gpu_counters *counters = &device->counters;
+    *out = (struct device_counts){
+        .contexts = atomic_load_explicit(&counters->contexts, memory_order_relaxed),
+        .resources = atomic_load_explicit(&counters->resources, memory_order_relaxed),
+        .mappings = atomic_load_explicit(&counters->mappings, memory_order_relaxed),
+        .parked = atomic_load_explicit(&counters->parked, memory_order_relaxed),
+        .requests = atomic_load_explicit(&counters->requests, memory_order_relaxed),
+        .errors = atomic_load_explicit(&counters->errors, memory_order_relaxed),
+        .pixel_bytes = atomic_load_explicit(&counters->pixel_bytes, memory_order_relaxed),
+    };
+}

@@ -1,0 +1,92 @@
+/* The way from the threads of contexts and of the presenter to the device thread.
+ *
+ * Each context has a mailbox in which it leaves what has happened; mailboxes with news queue up in
+ * the device's inbox. Leaving something takes a mutex shortly and allocates nothing: fences of one
+ * ring add up to the last, and whoever asks for a blob brings the room for its answer. */
+#ifndef VESPER_DEVICE_INBOX_H
+#define VESPER_DEVICE_INBOX_H
+
+#include <pthread.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "display/presenter.h"
+#include "platform/platform.h"
+#include "renderer/context.h"
+
+/* Room for the answer to one create_blob. */
+struct gpu_blob_answer {
+    uint32_t resource_id;
+    struct storage *storage; /* a reference; NULL where the blob was refused */
+    int error;
+    const char *reason; /* static, or NULL */
+    struct gpu_blob_answer *next;
+};
+
+struct gpu_blob_answers {
+    struct gpu_blob_answer *first, *last;
+};
+
+struct gpu_mailbox;
+
+struct gpu_inbox {
+    pthread_mutex_t mutex; /* guards everything below, and all mailboxes */
+    struct platform_wake wake;
+    bool awake; /* the wake has been signalled and not drained */
+    struct gpu_mailbox *first, *last;
+    uint64_t flushed;   /* the presenter's last token */
+    uint32_t resized;   /* bit N: scanout N has another size */
+    struct gpu_size {
+        uint32_t width, height;
+    } sizes[PRESENTER_SCANOUTS_MAX];
+};
+
+/* What happened since the last look. */
+struct gpu_mail {
+    uint64_t retired_rings;                   /* bit N: retired[N] is set */
+    uint64_t retired[CONTEXT_RING_IDX_COUNT]; /* the last fence retired */
+    struct gpu_blob_answer *answers;          /* in order */
+    bool lost;
+    char lost_reason[256];
+};
+
+struct gpu_mailbox {
+    struct gpu_inbox *inbox;
+    struct gpu_mailbox *next;
+    bool queued, closed;
+    struct gpu_blob_answers asked, answered;
+    struct gpu_mail mail;
+};
+
+/* 0 or a negative errno. */
+int gpu_inbox_init(struct gpu_inbox *inbox);
+/* All mailboxes are closed. */
+void gpu_inbox_finish(struct gpu_inbox *inbox);
+
+/* What contexts are given; `user` is a mailbox. What the presenter is given; `user` is the inbox. */
+extern const struct context_listener gpu_mailbox_listener;
+extern const struct presenter_listener gpu_inbox_presenter_listener;
+/* Leaves a new size of a scanout. Any thread. */
+void gpu_inbox_resize(struct gpu_inbox *inbox, uint32_t scanout, uint32_t width, uint32_t height);
+
+void gpu_mailbox_init(struct gpu_mailbox *mailbox, struct gpu_inbox *inbox);
+/* Before create_blob: `answer` has its resource_id and stays where it is until it comes out of
+ * gpu_inbox_take or is withdrawn. */
+void gpu_mailbox_ask(struct gpu_mailbox *mailbox, struct gpu_blob_answer *answer);
+/* create_blob has failed at once: no answer comes. */
+void gpu_mailbox_unask(struct gpu_mailbox *mailbox, const struct gpu_blob_answer *answer);
+/* Nobody waits for any blob any more; storage that came is dropped. */
+void gpu_mailbox_withdraw(struct gpu_mailbox *mailbox);
+/* The same, and from now on the context is not heard any more. */
+void gpu_mailbox_close(struct gpu_mailbox *mailbox);
+
+/* Drains the wake: once at the beginning of a look. */
+void gpu_inbox_begin(struct gpu_inbox *inbox);
+/* Empties the next mailbox with news into *out (of `retired`, only what retired_rings names) and
+ * returns it; NULL where there is none. The storage references of the answers are the caller's. */
+struct gpu_mailbox *gpu_inbox_take(struct gpu_inbox *inbox, struct gpu_mail *out);
+/* The presenter's news: its last token, and which scanouts have which size. */
+void gpu_inbox_take_display(struct gpu_inbox *inbox, uint64_t *out_flushed, uint32_t *out_resized,
+                            struct gpu_size out_sizes[PRESENTER_SCANOUTS_MAX]);
+
+#endif

@@ -1,0 +1,26 @@
+/* What displays show. Device thread. */
+#ifndef VESPER_DEVICE_SCANOUT_H
+#define VESPER_DEVICE_SCANOUT_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "device/device.h"
+
+struct gpu_resource;
+
+struct gpu_scanout {
+    bool connected;
+    uint32_t width, height;        /* preferred mode, pixels */
+    struct gpu_resource *resource; /* NULL: nothing is shown */
+    struct presenter_rect source;  /* the part that is shown */
+};
+
+/* Shows nothing there any more. */
+void gpu_scanout_disable(struct device *device, uint32_t scanout);
+/* Nothing, and no cursor, anywhere. */
+void gpu_scanouts_reset(struct device *device);
+/* The scanout has another preferred mode, or none (0 × 0): the guest is told where that is new. */
+void gpu_scanout_resize(struct device *device, uint32_t scanout, uint32_t width, uint32_t height);
+
+#endif
