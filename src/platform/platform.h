@@ -106,4 +106,12 @@ void platform_raise_descriptor_limit(void);
  * dlopen: a NULL-terminated list in order of preference, static storage. */
 const char *const *platform_vulkan_libraries(void);
 
+/* ---- virtual machines ------------------------------------------------------------------ */
+
+/* QEMU's name of the accelerator that this user can use here: "kvm", "hvf", or "tcg" (none).
+ * Static storage. */
+const char *platform_qemu_accelerator(void);
+/* QEMU's object type for guest memory that another process can map. Static storage. */
+const char *platform_qemu_memory_backend(void);
+
 #endif
