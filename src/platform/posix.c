@@ -326,22 +326,28 @@ long platform_socket_send(int socket_fd, const void *bytes, size_t size, int fd)
     return (long)sent;
 }
 
-static void keep_first_descriptor(const unsigned char *data, size_t size, int *kept) {
+/* Where received descriptors go; `count` goes on where `capacity` ends, and the rest is closed. */
+struct descriptor_room {
+    int *fds;
+    size_t capacity, count;
+};
+
+static void keep_descriptors(const unsigned char *data, size_t size, struct descriptor_room *room) {
     for (size_t offset = 0; offset + sizeof(int) <= size; offset += sizeof(int)) {
         int fd;
         memcpy(&fd, data + offset, sizeof(int));
-        if (*kept == -1) {
-            *kept = fd;
+        if (room->count < room->capacity) {
+            room->fds[room->count] = fd;
         } else {
             close(fd);
         }
+        room->count++;
     }
 }
 
-static int take_descriptor(struct msghdr *message) {
+static void take_descriptors(struct msghdr *message, struct descriptor_room *room) {
     const unsigned char *end =
         (const unsigned char *)message->msg_control + message->msg_controllen;
-    int kept = -1;
     for (struct cmsghdr *header = CMSG_FIRSTHDR(message); header;
          header = CMSG_NXTHDR(message, header)) {
         if (header->cmsg_level != SOL_SOCKET || header->cmsg_type != SCM_RIGHTS ||
@@ -351,14 +357,18 @@ static int take_descriptor(struct msghdr *message) {
         const unsigned char *data = CMSG_DATA(header);
         size_t size = header->cmsg_len - CMSG_LEN(0);
         /* XNU does not shorten cmsg_len when it shortens the data. */
-        size_t room = data < end ? (size_t)(end - data) : 0;
-        keep_first_descriptor(data, size < room ? size : room, &kept);
+        size_t left = data < end ? (size_t)(end - data) : 0;
+        keep_descriptors(data, size < left ? size : left, room);
     }
-    return kept;
 }
 
-long platform_socket_receive(int socket_fd, void *bytes, size_t size, int *out_fd) {
-    *out_fd = -1;
+static size_t count_kept(const struct descriptor_room *room) {
+    return room->count < room->capacity ? room->count : room->capacity;
+}
+
+long platform_socket_receive_fds(int socket_fd, void *bytes, size_t size, int *fds,
+                                 size_t capacity, size_t *out_count) {
+    *out_count = 0;
     if (size == 0) {
         return -EINVAL;
     }
@@ -381,18 +391,27 @@ long platform_socket_receive(int socket_fd, void *bytes, size_t size, int *out_f
     if (received < 0) {
         return -errno;
     }
-    int fd = take_descriptor(&message);
+    struct descriptor_room room = {.fds = fds, .capacity = capacity};
+    take_descriptors(&message, &room);
     if (message.msg_flags & MSG_CTRUNC) {
         /* Our control buffer holds all that can be sent, so our descriptor table is full. Which
          * descriptor belonged to which bytes is lost. */
-        if (fd != -1) {
-            close(fd);
+        for (size_t i = 0; i < count_kept(&room); i++) {
+            close(fds[i]);
         }
         return -EMFILE;
     }
-    if (fd != -1 && RECEIVE_FLAGS == 0) {
-        fcntl(fd, F_SETFD, FD_CLOEXEC);
+    for (size_t i = 0; i < count_kept(&room) && RECEIVE_FLAGS == 0; i++) {
+        fcntl(fds[i], F_SETFD, FD_CLOEXEC);
     }
-    *out_fd = fd;
+    *out_count = room.count;
     return (long)received;
+}
+
+long platform_socket_receive(int socket_fd, void *bytes, size_t size, int *out_fd) {
+    int fd;
+    size_t count;
+    long received = platform_socket_receive_fds(socket_fd, bytes, size, &fd, 1, &count);
+    *out_fd = count > 0 ? fd : -1;
+    return received;
 }

@@ -50,7 +50,7 @@ int vtest_server_create(const struct vtest_options *options, struct vtest_server
     if (error) {
         goto error_inbox;
     }
-    error = vtest_listener_init(&server->listener, options->socket_path, reason, reason_size);
+    error = frontend_listener_init(&server->listener, options->socket_path, reason, reason_size);
     if (error) {
         vtest_reaper_finish(&server->reaper);
         vtest_inbox_finish(&server->inbox);
@@ -90,7 +90,7 @@ void vtest_server_destroy(struct vtest_server *server) {
     if (!server) {
         return;
     }
-    vtest_listener_finish(&server->listener);
+    frontend_listener_finish(&server->listener);
     while (server->client_count > 0) {
         server_remove(server, server->clients[server->client_count - 1]);
     }
@@ -151,7 +151,7 @@ int vtest_server_adopt(struct vtest_server *server, int fd) {
 static void server_accept(struct vtest_server *server, uint64_t now_ns) {
     for (int i = 0; i < ACCEPTS_PER_TURN; i++) {
         int fd;
-        int error = vtest_listener_accept(&server->listener, now_ns, &fd);
+        int error = frontend_listener_accept(&server->listener, now_ns, &fd);
         if (error) {
             return;
         }
@@ -235,7 +235,7 @@ int vtest_server_step(struct vtest_server *server, int timeout_ms) {
     uint64_t now_ns = platform_now_ns();
     server->polls[POLL_INBOX] = (struct pollfd){server->inbox.wake.read_fd, POLLIN, 0};
     server->polls[POLL_LISTENER] =
-        (struct pollfd){vtest_listener_poll_fd(&server->listener, now_ns), POLLIN, 0};
+        (struct pollfd){frontend_listener_poll_fd(&server->listener, now_ns), POLLIN, 0};
     if (poll(server->polls, SERVER_POLLS + server->client_count,
              server_poll_timeout(server, now_ns, timeout_ms)) < 0) {
         return errno == EINTR || errno == EAGAIN ? 0 : -errno;

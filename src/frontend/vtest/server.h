@@ -8,8 +8,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "frontend/listener.h"
 #include "frontend/vtest/client.h"
-#include "frontend/vtest/listener.h"
 #include "frontend/vtest/mailbox.h"
 #include "frontend/vtest/reaper.h"
 #include "frontend/vtest/vtest.h"
@@ -17,7 +17,7 @@
 
 struct vtest_server {
     struct vtest_options options; /* limits filled in */
-    struct vtest_listener listener;
+    struct frontend_listener listener;
     struct vtest_inbox inbox;
     struct vtest_deadlines deadlines;
     struct vtest_reaper reaper;

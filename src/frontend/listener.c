@@ -1,4 +1,4 @@
-#include "frontend/vtest/listener.h"
+#include "frontend/listener.h"
 
 #include <errno.h>
 #include <stdbool.h>
@@ -30,9 +30,9 @@ static void describe_failure(const char *path, int error, char *reason, size_t r
     }
 }
 
-int vtest_listener_init(struct vtest_listener *listener, const char *path, char *reason,
+int frontend_listener_init(struct frontend_listener *listener, const char *path, char *reason,
                         size_t reason_size) {
-    *listener = (struct vtest_listener){.fd = -1};
+    *listener = (struct frontend_listener){.fd = -1};
     if (!path) {
         return 0;
     }
@@ -45,7 +45,7 @@ int vtest_listener_init(struct vtest_listener *listener, const char *path, char 
     if (error) {
         describe_failure(path, error, reason, reason_size);
         free(listener->path);
-        *listener = (struct vtest_listener){.fd = -1};
+        *listener = (struct frontend_listener){.fd = -1};
         return error;
     }
     struct stat file;
@@ -56,7 +56,7 @@ int vtest_listener_init(struct vtest_listener *listener, const char *path, char 
     return 0;
 }
 
-void vtest_listener_finish(struct vtest_listener *listener) {
+void frontend_listener_finish(struct frontend_listener *listener) {
     if (listener->fd < 0) {
         return;
     }
@@ -67,14 +67,14 @@ void vtest_listener_finish(struct vtest_listener *listener) {
     }
     close(listener->fd);
     free(listener->path);
-    *listener = (struct vtest_listener){.fd = -1};
+    *listener = (struct frontend_listener){.fd = -1};
 }
 
 static bool is_transient(int error) {
     return error == -EINTR || error == -ECONNABORTED;
 }
 
-int vtest_listener_accept(struct vtest_listener *listener, uint64_t now_ns, int *out_fd) {
+int frontend_listener_accept(struct frontend_listener *listener, uint64_t now_ns, int *out_fd) {
     int error;
     do {
         error = platform_socket_accept(listener->fd, out_fd);
@@ -88,7 +88,7 @@ int vtest_listener_accept(struct vtest_listener *listener, uint64_t now_ns, int 
     return error;
 }
 
-int vtest_listener_poll_fd(struct vtest_listener *listener, uint64_t now_ns) {
+int frontend_listener_poll_fd(struct frontend_listener *listener, uint64_t now_ns) {
     if (listener->paused_until_ns > now_ns) {
         return -1;
     }
