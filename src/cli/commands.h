@@ -3,6 +3,12 @@
 #ifndef VESPER_CLI_COMMANDS_H
 #define VESPER_CLI_COMMANDS_H
 
+/* Starts a stock QEMU with Vesper as its virtio-gpu. */
+int command_run(int argc, char **argv);
+
+/* Is the virtio-gpu of one virtual machine until SIGINT or SIGTERM. */
+int command_serve(int argc, char **argv);
+
 /* Serves Mesa's Venus driver over a Unix socket until SIGINT or SIGTERM. */
 int command_vtest(int argc, char **argv);
 

@@ -8,6 +8,8 @@ static const struct {
     const char *name, *summary;
     int (*run)(int argc, char **argv);
 } commands[] = {
+    {"run", "start a virtual machine with a GPU", command_run},
+    {"serve", "be the GPU of a virtual machine", command_serve},
     {"vtest", "serve Vulkan to Mesa's Venus driver over a Unix socket", command_vtest},
 };
 #define COMMAND_COUNT (sizeof(commands) / sizeof(commands[0]))

@@ -53,6 +53,22 @@ static bool parse_log_level(const char *text, enum log_level *out) {
     return false;
 }
 
+static bool parse_size(const char *text, struct cli_size *out) {
+    const char *x = strchr(text, 'x');
+    char width[8];
+    uint64_t w, h;
+    if (!x || (size_t)(x - text) >= sizeof(width)) {
+        return false;
+    }
+    memcpy(width, text, (size_t)(x - text));
+    width[x - text] = 0;
+    if (!parse_number(width, false, 16384, &w) || !parse_number(x + 1, false, 16384, &h)) {
+        return false;
+    }
+    *out = (struct cli_size){(uint32_t)w, (uint32_t)h};
+    return true;
+}
+
 static bool parse_value(const struct cli_option *option, const char *text) {
     uint64_t number;
     switch (option->kind) {
@@ -71,6 +87,12 @@ static bool parse_value(const struct cli_option *option, const char *text) {
         return parse_number(text, option->kind == CLI_BYTES_U64, UINT64_MAX, option->value);
     case CLI_LOG_LEVEL:
         return parse_log_level(text, option->value);
+    case CLI_SIZE:
+        return parse_size(text, option->value);
+    case CLI_SWITCH:
+    case CLI_OPERAND:
+    case CLI_REST:
+        break; /* have no value of their own */
     }
     return false;
 }
@@ -87,6 +109,12 @@ static const char *expected(enum cli_option_kind kind) {
         return "a whole number of bytes from 1 on, or one followed by K, M or G";
     case CLI_LOG_LEVEL:
         return "error, warning, info or debug";
+    case CLI_SIZE:
+        return "WIDTHxHEIGHT in pixels, 1 to 16384 each";
+    case CLI_SWITCH:
+    case CLI_OPERAND:
+    case CLI_REST:
+        break;
     }
     return "something else";
 }
@@ -101,37 +129,91 @@ static const struct cli_option *find_option(const struct cli_option *options, co
     return NULL;
 }
 
+static int refuse_argument(const char *command, const char *argument) {
+    cli_error("%s: unknown argument '%s'; see 'vesper %s --help'", command, argument, command);
+    return CLI_USAGE;
+}
+
+/* Arguments without dashes fill the operands in their order, each once. */
+static bool take_operand(const struct cli_option *options, unsigned number, const char *argument) {
+    for (; options->name; options++) {
+        if (options->kind == CLI_OPERAND && number-- == 0) {
+            *(const char **)options->value = argument;
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool take_rest(const struct cli_option *options, char **rest) {
+    for (; options->name; options++) {
+        if (options->kind == CLI_REST) {
+            *(char ***)options->value = rest;
+            return true;
+        }
+    }
+    return false;
+}
+
+/* An option, with its value in the same argument or in `next`. The count of arguments used, or
+ * CLI_USAGE negated. */
+static int take_option(const char *command, const struct cli_option *options, const char *argument,
+                       const char *next) {
+    size_t length = strcspn(argument, "=");
+    const struct cli_option *option = find_option(options, argument, length);
+    if (!option || option->kind == CLI_REST ||
+        (option->kind == CLI_SWITCH && argument[length] == '=')) {
+        return -refuse_argument(command, argument);
+    }
+    if (option->kind == CLI_SWITCH) {
+        *(bool *)option->value = true;
+        return 1;
+    }
+    const bool has_value = argument[length] == '=';
+    const char *value = has_value ? argument + length + 1 : next;
+    if (!value) {
+        cli_error("%s: %s needs a value: %s", command, option->name, expected(option->kind));
+        return -CLI_USAGE;
+    }
+    if (!parse_value(option, value)) {
+        cli_error("%s: %s '%s': expected %s", command, option->name, value,
+                  expected(option->kind));
+        return -CLI_USAGE;
+    }
+    return has_value ? 1 : 2;
+}
+
 int cli_parse_options(const char *command, const struct cli_option *options, int argc,
                       char **argv) {
-    for (int i = 0; i < argc; i++) {
+    unsigned operands = 0;
+    for (int i = 0; i < argc;) {
         const char *argument = argv[i];
         if (strcmp(argument, "--help") == 0 || strcmp(argument, "-h") == 0) {
             return CLI_HELP;
         }
-        size_t length = strcspn(argument, "=");
-        const struct cli_option *option = find_option(options, argument, length);
-        if (!option) {
-            cli_error("%s: unknown argument '%s'; see 'vesper %s --help'", command, argument,
-                      command);
-            return CLI_USAGE;
+        if (strcmp(argument, "--") == 0) {
+            return take_rest(options, argv + i + 1) ? CLI_OK : refuse_argument(command, argument);
         }
-        const char *value = argument[length] == '=' ? argument + length + 1 : argv[++i];
-        if (!value) {
-            cli_error("%s: %s needs a value: %s", command, option->name, expected(option->kind));
-            return CLI_USAGE;
+        if (argument[0] != '-') {
+            if (!take_operand(options, operands++, argument)) {
+                return refuse_argument(command, argument);
+            }
+            i++;
+            continue;
         }
-        if (!parse_value(option, value)) {
-            cli_error("%s: %s '%s': expected %s", command, option->name, value,
-                      expected(option->kind));
-            return CLI_USAGE;
+        int used = take_option(command, options, argument, i + 1 < argc ? argv[i + 1] : NULL);
+        if (used < 0) {
+            return -used;
         }
+        i += used;
     }
     return CLI_OK;
 }
 
 void cli_print_options(const struct cli_option *options) {
     for (; options->name; options++) {
-        int width = printf("  %s %s", options->name, options->placeholder);
+        const char *space = options->placeholder[0] ? " " : "";
+        int width = printf("  %s%s%s", options->name, space, options->placeholder);
         const char *line = options->help;
         while (line) {
             const char *next = strchr(line, '\n');

@@ -12,13 +12,21 @@ enum cli_option_kind {
     CLI_BYTES_U32, /* uint32_t: bytes ≥ 1, K, M, G (binary) may follow */
     CLI_BYTES_U64, /* uint64_t: the same */
     CLI_LOG_LEVEL, /* enum log_level */
+    CLI_SWITCH,    /* bool: true where the option is given; takes no value */
+    CLI_SIZE,      /* struct cli_size: WIDTHxHEIGHT, each 1 … 16384 */
+    CLI_OPERAND,   /* const char *: the next argument without dashes; `name` is for messages */
+    CLI_REST,      /* char **: what follows "--", ends with NULL; left alone where there is none */
+};
+
+struct cli_size {
+    uint32_t width, height; /* pixels */
 };
 
 struct cli_option {
     const char *name;        /* with its dashes */
     enum cli_option_kind kind;
     void *value;             /* as the kind says; left alone where the option is not given */
-    const char *placeholder; /* for the help */
+    const char *placeholder; /* for the help; "" where there is nothing to add */
     const char *help;        /* may have several lines */
 };
 

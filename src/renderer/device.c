@@ -227,7 +227,7 @@ static void close_queues(struct device *device) {
     }
 }
 
-void device_destroy(struct stream *stream, struct device *device) {
+void device_close(struct stream *stream, struct device *device) {
     struct objects *objects = &stream->context->objects;
     if (atomic_exchange(&device->ending, true)) {
         return; /* another ring does it */
@@ -257,6 +257,6 @@ void device_finish(struct device *device) {
 
 void vn_handle_vkDestroyDevice(struct vn_stream *base, struct vn_vkDestroyDevice *a) {
     if (a->device_object) {
-        device_destroy(stream_from(base), (struct device *)a->device_object);
+        device_close(stream_from(base), (struct device *)a->device_object);
     }
 }

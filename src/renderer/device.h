@@ -16,7 +16,7 @@ struct device {
     struct vn_device_table table; /* table.owner is the device itself */
     struct renderer_context *context;
     const struct physical_device *physical;
-    _Atomic(bool) ending; /* device_destroy has begun */
+    _Atomic(bool) ending; /* device_close has begun */
     struct queue *queues; /* one per host queue that was created */
     uint32_t queue_count;
     /* The queue that was submitted to last: where emulated sync-file operations go. */
@@ -29,7 +29,7 @@ void device_finish(struct device *device);
 
 /* vkDestroyDevice for the guest's command and for what is left at the end: waits until the device
  * is idle, ends its queues, destroys its children, then the host device. */
-void device_destroy(struct stream *stream, struct device *device);
+void device_close(struct stream *stream, struct device *device);
 
 static inline struct device *device_from(const struct vn_device_table *table) {
     return table->owner;

@@ -219,7 +219,7 @@ static void destroy_leftover_devices(struct stream *stream, struct instance *ins
         if (!device) {
             return;
         }
-        device_destroy(stream, device);
+        device_close(stream, device);
     }
 }
 

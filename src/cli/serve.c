@@ -1,0 +1,75 @@
+#include <signal.h>
+#include <stdio.h>
+
+#include "cli/commands.h"
+#include "cli/session.h"
+
+static struct session *running_session;
+
+static void restore_signals(void) {
+    signal(SIGINT, SIG_DFL);
+    signal(SIGTERM, SIG_DFL);
+}
+
+/* The first signal ends the server in order; a second one, should a host call never return, ends
+ * the process. */
+static void stop_running_session(int signal_number) {
+    (void)signal_number;
+    restore_signals();
+    session_stop(running_session);
+}
+
+static void handle_signals(struct session *session) {
+    running_session = session;
+    struct sigaction action = {.sa_handler = stop_running_session};
+    sigemptyset(&action.sa_mask);
+    sigaddset(&action.sa_mask, SIGINT);
+    sigaddset(&action.sa_mask, SIGTERM);
+    sigaction(SIGINT, &action, NULL);
+    sigaction(SIGTERM, &action, NULL);
+}
+
+static void print_help(const struct cli_option *options) {
+    puts("Usage: vesper serve --socket PATH [OPTION…]\n"
+         "\n"
+         "Is the virtio-gpu of one virtual machine, for a stock QEMU 11.1 or later, until SIGINT or\n"
+         "SIGTERM. The QEMU arguments for it: vesper run --print. When QEMU ends, the next one is\n"
+         "waited for.\n"
+         "\n"
+         "Options:");
+    cli_print_options(options);
+    puts("\n"
+         "Exit codes: 0 ended by a signal, 1 failed, 2 wrong usage.");
+}
+
+int command_serve(int argc, char **argv) {
+    struct session_options options;
+    session_options_init(&options);
+    const struct cli_option table[] = {
+        {"--socket", CLI_TEXT, &options.server.socket_path, "PATH", "where QEMU connects"},
+        SESSION_OPTION_ROWS(options),
+        {0},
+    };
+    int result = cli_parse_options("serve", table, argc, argv);
+    if (result == CLI_HELP) {
+        print_help(table);
+        return CLI_OK;
+    }
+    if (result != CLI_OK) {
+        return result;
+    }
+    if (!options.server.socket_path) {
+        cli_error("serve: --socket PATH is missing");
+        return CLI_USAGE;
+    }
+    struct session *session = session_start(&options, &result);
+    if (!session) {
+        return result;
+    }
+    handle_signals(session);
+    log_info("listening on %s", options.server.socket_path);
+    result = session_wait(session);
+    restore_signals();
+    session_destroy(session);
+    return result;
+}

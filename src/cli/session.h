@@ -1,0 +1,68 @@
+/* What `vesper serve` and `vesper run` have in common: a presenter, the vhost-user server on a
+ * thread of its own, and the control socket. Main thread. */
+#ifndef VESPER_CLI_SESSION_H
+#define VESPER_CLI_SESSION_H
+
+#include "cli/options.h"
+#include "frontend/vhost_user/vhost_user.h"
+#include "util/log.h"
+
+struct session_options {
+    struct vhost_user_options server;
+    const char *display;  /* "capture" or "capture=FOLDER[,every=N][,raw=PATH]"; "none" */
+    const char *control;  /* path of the control socket; NULL: none */
+    struct cli_size size; /* first mode of every scanout */
+    uint32_t scanouts;    /* 1 … PRESENTER_SCANOUTS_MAX */
+    enum log_level log_level;
+};
+
+/* The defaults. */
+void session_options_init(struct session_options *options);
+
+/* Rows for the option table of a command, that fill `options`: SESSION_OPTION_ROWS(o). */
+#define SESSION_OPTION_ROWS(o)                                                                     \
+    {"--display", CLI_TEXT, &(o).display, "KIND",                                                  \
+     "none (the default), or capture[=FOLDER][,every=N][,raw=PATH]:\n"                             \
+     "pictures on request, of every Nth flush into FOLDER, frames to PATH"},                       \
+        {"--control", CLI_TEXT, &(o).control, "PATH",                                              \
+         "socket for requests: capture, display, counts"},                                         \
+        {"--outputs", CLI_U32, &(o).scanouts, "N", "displays that can be connected (1)"},          \
+        {"--size", CLI_SIZE, &(o).size, "WxH", "first mode of each display (1280x800)"},           \
+        {"--host-visible", CLI_BYTES_U64, &(o).server.device.host_visible_bytes, "BYTES",          \
+         "address space for memory that the guest maps (4G)"},                                     \
+        {"--log-level", CLI_LOG_LEVEL, &(o).log_level, "LEVEL",                                    \
+         "error, warning, info (the default) or debug"},                                           \
+        {"--max-contexts", CLI_U32, &(o).server.device.limits.contexts, "N",                       \
+         "contexts of the guest at once (256)"},                                                   \
+        {"--max-resources", CLI_U32, &(o).server.device.limits.resources, "N",                     \
+         "resources of the guest at once (65536)"},                                                \
+        {"--max-mappings", CLI_U32, &(o).server.device.limits.mappings, "N",                       \
+         "memories mapped by the guest at once (4096)"},                                           \
+        {"--max-pixel-bytes", CLI_BYTES_U64, &(o).server.device.limits.pixel_bytes, "BYTES",       \
+         "pictures of the guest kept here (1G)"},                                                  \
+        {"--max-objects", CLI_U64, &(o).server.device.context_limits.objects, "N",                 \
+         "Vulkan objects of one context (1048576)"},                                               \
+        {"--max-command-bytes", CLI_BYTES_U64, &(o).server.device.context_limits.command_bytes,    \
+         "BYTES", "memory for decoding one command (256M)"},                                       \
+        {"--max-queued-bytes", CLI_BYTES_U64, &(o).server.device.context_limits.queued_bytes,      \
+         "BYTES", "commands of one context not yet executed (64M)"},                               \
+        {"--max-rings", CLI_U32, &(o).server.device.context_limits.rings, "N",                     \
+         "rings of one context (64)"},                                                             \
+    {                                                                                              \
+        "--max-memory-bytes", CLI_BYTES_U64, &(o).server.device.context_limits.memory_bytes,       \
+            "BYTES", "host-visible memory of one context (unlimited)"                              \
+    }
+
+struct session;
+
+/* Opens the host's driver, listens, and serves until session_stop. NULL after a sentence on
+ * standard error; *out_result is then CLI_FAILED or CLI_USAGE. */
+struct session *session_start(struct session_options *options, int *out_result);
+/* Any thread; async-signal-safe. */
+void session_stop(struct session *session);
+/* Waits until the server has ended; CLI_OK or CLI_FAILED. */
+int session_wait(struct session *session);
+/* Ends the server where it still runs and frees everything. NULL is ignored. */
+void session_destroy(struct session *session);
+
+#endif
