@@ -207,6 +207,12 @@ static void take_lanes(struct device *device, struct gpu_request *request) {
 
 /* ---- arrival ----------------------------------------------------------------------------- */
 
+/* Rings of fences came with CONTEXT_INIT. */
+static bool asks_for_ring(const struct device *device, const struct gpu_request *request) {
+    return request->fenced && (request->header.flags & WIRE_FLAG_RING_IDX) &&
+           gpu_has_feature(device, DEVICE_F_CONTEXT_INIT);
+}
+
 static void read_header(struct device *device, struct gpu_request *request) {
     request->name = "a request";
     if (request->base.size < sizeof(request->header)) {
@@ -216,9 +222,8 @@ static void read_header(struct device *device, struct gpu_request *request) {
     request->command = gpu_command_find(request->header.type);
     request->name = request->command ? request->command->name : "unknown command";
     request->fenced = (request->header.flags & WIRE_FLAG_FENCE) != 0;
-    request->ring_fenced = request->fenced && (request->header.flags & WIRE_FLAG_RING_IDX) &&
-                           gpu_has_feature(device, DEVICE_F_CONTEXT_INIT) &&
-                           request->header.ring_idx < WIRE_RING_IDX_COUNT;
+    request->ring_fenced =
+        asks_for_ring(device, request) && request->header.ring_idx < WIRE_RING_IDX_COUNT;
     if (request->fenced && !request->ring_fenced) {
         gpu_fence_arrived(device, request);
     }
@@ -259,8 +264,7 @@ static bool check_sizes(struct device *device, struct gpu_request *request,
                    command->response_size);
         return false;
     }
-    if (request->fenced && (request->header.flags & WIRE_FLAG_RING_IDX) &&
-        request->header.ring_idx >= WIRE_RING_IDX_COUNT) {
+    if (asks_for_ring(device, request) && !request->ring_fenced) {
         gpu_refuse(device, request, WIRE_ERR_INVALID_PARAMETER, "ring_idx %u: the last is %d",
                    request->header.ring_idx, WIRE_RING_IDX_COUNT - 1);
         return false;
