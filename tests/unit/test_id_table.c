@@ -153,6 +153,39 @@ static void test_finish_releases_all(void **state) {
 
 /* ---- sections -------------------------------------------------------------------------- */
 
+static void test_walk(void **state) {
+    (void)state;
+    struct world world;
+    world_init(&world, NO_LIMIT);
+    uint64_t cursor = 0;
+    assert_null(id_table_next(&world.table, &cursor));
+    enum { COUNT = 1000 };
+    for (uint64_t id = 1; id <= COUNT; id++) {
+        insert(&world, id * 77);
+    }
+    /* Each once, and each may be removed on the way. */
+    bool seen[COUNT + 1] = {false};
+    uint64_t count = 0;
+    struct id_entry *entry;
+    cursor = 0;
+    while ((entry = id_table_next(&world.table, &cursor))) {
+        assert_false(seen[entry->id / 77]);
+        seen[entry->id / 77] = true;
+        count++;
+        if (count % 2) {
+            assert_true(id_table_remove(&world.table, entry));
+        }
+    }
+    assert_int_equal(count, COUNT);
+    assert_null(id_table_next(&world.table, &cursor));
+    count = 0;
+    for (cursor = 0; id_table_next(&world.table, &cursor);) {
+        count++;
+    }
+    assert_int_equal(count, COUNT / 2);
+    world_finish(&world);
+}
+
 static void test_section_holds_entry(void **state) {
     (void)state;
     struct world world;
@@ -519,6 +552,7 @@ int main(void) {
         cmocka_unit_test(test_duplicate),
         cmocka_unit_test(test_remove_twice),
         cmocka_unit_test(test_finish_releases_all),
+        cmocka_unit_test(test_walk),
         cmocka_unit_test(test_section_holds_entry),
         cmocka_unit_test(test_later_section_does_not_hold),
         cmocka_unit_test(test_every_early_section_holds),

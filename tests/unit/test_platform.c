@@ -102,6 +102,27 @@ static void test_map_arguments(void **state) {
     assert_int_equal(platform_map_shared(fd, platform_page_size(), &pointer), -EBADF);
 }
 
+static void test_map_from_an_offset(void **state) {
+    (void)state;
+    const uint64_t page = platform_page_size();
+    int fd;
+    void *all, *part;
+    assert_int_equal(platform_shm_create("vesper-test", 3 * page, &fd), 0);
+    assert_int_equal(platform_map_shared(fd, 3 * page, &all), 0);
+    assert_int_equal(platform_map_shared_at(fd, page, page + 1, &part), 0);
+    memset((char *)all + page, 0x11, (size_t)page);
+    memset((char *)all + 2 * page, 0x22, 1);
+    assert_int_equal(((unsigned char *)part)[0], 0x11);
+    assert_int_equal(((unsigned char *)part)[page - 1], 0x11);
+    assert_int_equal(((unsigned char *)part)[page], 0x22);
+    platform_unmap(part, page + 1);
+    platform_unmap(all, 3 * page);
+    assert_int_equal(platform_map_shared_at(fd, 1, page, &part), -EINVAL);
+    assert_int_equal(platform_map_shared_at(fd, page, 0, &part), -EINVAL);
+    assert_int_equal(platform_map_shared_at(fd, UINT64_MAX - page + 1, page, &part), -EINVAL);
+    close(fd);
+}
+
 static void test_size_of_other_descriptors(void **state) {
     (void)state;
     int ends[2];
@@ -367,6 +388,7 @@ int main(void) {
         cmocka_unit_test(test_shm_cannot_be_resized),
         cmocka_unit_test(test_shm_arguments),
         cmocka_unit_test(test_map_arguments),
+        cmocka_unit_test(test_map_from_an_offset),
         cmocka_unit_test(test_size_of_other_descriptors),
         cmocka_unit_test(test_wake),
         cmocka_unit_test(test_wake_end_given_away),
