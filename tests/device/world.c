@@ -137,7 +137,9 @@ struct answer *world_send_with(struct world *world, const void *bytes, size_t si
     uint8_t *both = malloc(size + more_size + 1);
     assert_non_null(both);
     memcpy(both, bytes, size);
-    memcpy(both + size, more, more_size);
+    if (more_size > 0) {
+        memcpy(both + size, more, more_size);
+    }
     struct answer *answer = world_send(world, both, size + more_size);
     free(both);
     return answer;
