@@ -66,6 +66,7 @@ static enum outcome set_protocol_features(struct vhost_control *control, uint64_
 
 static bool call_set_features(struct vhost_thread *thread, void *argument) {
     thread->features = *(const uint64_t *)argument;
+    device_set_features(thread->device, thread->features);
     return true;
 }
 

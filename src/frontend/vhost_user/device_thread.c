@@ -72,7 +72,7 @@ static void finish_locks(struct vhost_thread *thread) {
 }
 
 int vhost_thread_init(struct vhost_thread *thread, const struct device_options *options) {
-    *thread = (struct vhost_thread){.wake = {-1, -1}};
+    *thread = (struct vhost_thread){.wake = {-1, -1}, .features = UINT64_MAX};
     vhost_queue_init(&thread->queues[DEVICE_QUEUE_CONTROL], DEVICE_QUEUE_CONTROL, "control");
     vhost_queue_init(&thread->queues[DEVICE_QUEUE_CURSOR], DEVICE_QUEUE_CURSOR, "cursor");
     vhost_mappings_init(&thread->mappings, options->host_visible_bytes);
@@ -214,6 +214,7 @@ void vhost_thread_reset(struct vhost_thread *thread) {
         vhost_queue_forget(&thread->queues[i]);
     }
     device_reset(thread->device);
+    device_set_features(thread->device, thread->features);
     vhost_mappings_forget(&thread->mappings);
 }
 
@@ -249,11 +250,11 @@ void vhost_thread_disconnect(struct vhost_thread *thread) {
     for (size_t i = 0; i < DEVICE_QUEUE_COUNT; i++) {
         vhost_queue_finish(&thread->queues[i]);
     }
+    thread->features = UINT64_MAX;
     vhost_thread_reset(thread);
     vhost_channel_close(&thread->mappings.channel);
     vhost_thread_publish(thread, NULL);
     vhost_thread_update_table(thread);
-    thread->features = 0;
 }
 
 /* ---- the loop --------------------------------------------------------------------------- */
