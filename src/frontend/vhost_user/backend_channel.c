@@ -267,6 +267,10 @@ static void read_answers(struct vhost_channel *channel) {
         if (got == -EAGAIN || got == -EWOULDBLOCK) {
             return;
         }
+        if (got == 0 && channel->count == 0 && channel->have == 0) {
+            vhost_channel_close(channel); /* the monitor ends */
+            return;
+        }
         if (got <= 0) {
             lose(channel, got == 0 ? "the monitor hung up" : strerror((int)-got));
             return;

@@ -176,21 +176,13 @@ static enum outcome set_config(struct vhost_control *control, struct vhost_messa
     return DONE;
 }
 
-static bool call_status_zero(struct vhost_thread *thread, void *argument) {
-    (void)argument;
-    thread->reset_is_due = true;
-    return true;
-}
-
 static enum outcome set_status(struct vhost_control *control, uint64_t status) {
     if (status > UINT8_MAX) {
         log_error("vhost-user: SET_STATUS: %#" PRIx64 " is no status of a device", status);
         return REFUSED;
     }
+    /* 0 is no reset yet: it is said when the machine pauses, too (device_thread.c). */
     control->status = status;
-    if (status == 0) {
-        vhost_thread_call(control->thread, call_status_zero, NULL);
-    }
     return DONE;
 }
 

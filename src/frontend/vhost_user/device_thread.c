@@ -207,10 +207,8 @@ void vhost_thread_update_table(struct vhost_thread *thread) {
 
 /* ---- starts and resets ------------------------------------------------------------------ */
 
-void vhost_thread_reset(struct vhost_thread *thread) {
-    thread->reset_is_due = false;
+static void reset_device(struct vhost_thread *thread) {
     for (size_t i = 0; i < DEVICE_QUEUE_COUNT; i++) {
-        vhost_queue_stop(&thread->queues[i]);
         vhost_queue_forget(&thread->queues[i]);
     }
     device_reset(thread->device);
@@ -218,18 +216,25 @@ void vhost_thread_reset(struct vhost_thread *thread) {
     vhost_mappings_forget(&thread->mappings);
 }
 
-/* A monitor says the same when the driver resets the device and when the machine pauses. Which it
- * was is seen at the next start: after a reset all begins from index 0. */
+void vhost_thread_reset(struct vhost_thread *thread) {
+    for (size_t i = 0; i < DEVICE_QUEUE_COUNT; i++) {
+        vhost_queue_stop(&thread->queues[i]);
+    }
+    reset_device(thread);
+}
+
+/* A monitor stops the queues in the same way when the driver resets the device and when the machine
+ * pauses; QEMU 11.1 says nothing else. Which it was is seen when the control queue starts again: a
+ * driver begins from index 0, a machine goes on where it was. */
 static void settle_reset(struct vhost_thread *thread, const struct vhost_queue *queue) {
-    if (!thread->reset_is_due) {
+    if (queue->index != DEVICE_QUEUE_CONTROL) {
         return;
     }
-    if (queue->resumable && queue->base != 0 && queue->base == queue->next_available) {
-        thread->reset_is_due = false;
+    if (vhost_queue_goes_on(queue)) {
         log_info("the machine goes on after a pause");
-        return;
+    } else {
+        reset_device(thread);
     }
-    vhost_thread_reset(thread);
 }
 
 bool vhost_thread_start_queue(struct vhost_thread *thread, struct vhost_queue *queue) {

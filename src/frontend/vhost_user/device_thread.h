@@ -44,8 +44,7 @@ struct vhost_thread {
     uint64_t seen_count;
     struct vhost_table *table; /* a reference: the one in use */
 
-    uint64_t features;  /* of the device: accepted by the driver */
-    bool reset_is_due;  /* the driver has reset the device, or the machine pauses */
+    uint64_t features; /* of the device: accepted by the driver */
     struct vhost_queue queues[DEVICE_QUEUE_COUNT];
     struct vhost_mappings mappings;
     struct vhost_chain scratch;
@@ -73,7 +72,7 @@ void vhost_thread_update_table(struct vhost_thread *thread);
 /* Starts a queue that is ready and stopped; true where it is not. False, with the reason logged,
  * where it cannot be started. */
 bool vhost_thread_start_queue(struct vhost_thread *thread, struct vhost_queue *queue);
-/* The device begins anew; its queues are stopped. */
+/* Stops the queues; the device begins anew. */
 void vhost_thread_reset(struct vhost_thread *thread);
 /* The monitor has gone. */
 void vhost_thread_disconnect(struct vhost_thread *thread);

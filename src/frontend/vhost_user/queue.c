@@ -63,6 +63,7 @@ void vhost_queue_finish(struct vhost_queue *queue) {
     replace_fd(&queue->kick_fd, -1);
     replace_fd(&queue->call_fd, -1);
     replace_fd(&queue->error_fd, -1);
+    free(queue->slots);
     const uint32_t generation = queue->generation;
     vhost_queue_init(queue, queue->index, queue->name);
     queue->generation = generation;
@@ -179,27 +180,35 @@ bool vhost_queue_is_ready(const struct vhost_queue *queue) {
 }
 
 void vhost_queue_forget(struct vhost_queue *queue) {
-    vhost_slots_destroy(queue->slots, queue->slot_count);
-    queue->slots = NULL;
-    queue->slot_count = 0;
+    vhost_slots_clear(queue->slots, queue->slot_count);
+    queue->free_slot = 0;
     queue->under_way = 0;
     queue->generation++;
     queue->resumable = false;
 }
 
+bool vhost_queue_goes_on(const struct vhost_queue *queue) {
+    return queue->resumable && queue->base != 0 && queue->base == queue->next_available &&
+           queue->size == queue->slot_count;
+}
+
 static bool reserve_slots(struct vhost_queue *queue) {
-    if (queue->resumable && queue->base == queue->next_available &&
-        queue->size == queue->slot_count) {
+    const bool fits = queue->size == queue->slot_count;
+    if (fits && queue->resumable && queue->base == queue->next_available) {
         return true;
     }
     vhost_queue_forget(queue);
-    queue->slots = vhost_slots_create(queue->size);
-    if (!queue->slots) {
+    if (fits) {
+        return true;
+    }
+    struct vhost_slot *slots = vhost_slots_create(queue->size);
+    if (!slots) {
         log_error("vhost-user: the %s queue cannot start: %s", queue->name, strerror(ENOMEM));
         return false;
     }
+    free(queue->slots);
+    queue->slots = slots;
     queue->slot_count = queue->size;
-    queue->free_slot = 0;
     return true;
 }
 

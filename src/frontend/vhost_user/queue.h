@@ -47,7 +47,7 @@ struct vhost_queue {
     struct vhost_slot *slots; /* `slot_count` */
     uint32_t slot_count, free_slot, under_way;
     uint32_t generation; /* of the slots: answers to older requests are dropped */
-    bool resumable;
+    bool resumable;      /* since its last stop nothing was forgotten */
 };
 
 void vhost_queue_init(struct vhost_queue *queue, uint32_t index, const char *name);
@@ -71,8 +71,10 @@ bool vhost_queue_is_ready(const struct vhost_queue *queue);
 bool vhost_queue_start(struct vhost_queue *queue, struct vhost_table *table);
 /* Stops it. Gives the index of the first request that was not taken. */
 uint16_t vhost_queue_stop(struct vhost_queue *queue);
-/* Forgets the requests under way: a reset. The queue is stopped. */
+/* Forgets the requests under way: a reset. */
 void vhost_queue_forget(struct vhost_queue *queue);
+/* Whether a stopped queue's next start goes on where its last stop was, having been in use. */
+bool vhost_queue_goes_on(const struct vhost_queue *queue);
 /* Finds the rings again in another table. */
 void vhost_queue_move(struct vhost_queue *queue, struct vhost_table *table);
 

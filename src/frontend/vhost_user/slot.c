@@ -5,17 +5,17 @@
 
 struct vhost_slot *vhost_slots_create(uint32_t count) {
     struct vhost_slot *slots = calloc(count, sizeof(*slots));
-    for (uint32_t i = 0; slots && i < count; i++) {
-        slots[i].next_free = i + 1;
+    if (slots) {
+        vhost_slots_clear(slots, count);
     }
     return slots;
 }
 
-void vhost_slots_destroy(struct vhost_slot *slots, uint32_t count) {
-    for (uint32_t i = 0; slots && i < count; i++) {
+void vhost_slots_clear(struct vhost_slot *slots, uint32_t count) {
+    for (uint32_t i = 0; i < count; i++) {
         vhost_slot_empty(&slots[i]);
+        slots[i].next_free = i + 1;
     }
-    free(slots);
 }
 
 bool vhost_slot_fill(struct vhost_slot *slot, uint16_t head, const struct vhost_chain *chain) {

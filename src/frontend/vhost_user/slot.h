@@ -23,10 +23,11 @@ struct vhost_slot {
     size_t response_size;
 };
 
-/* `count` (≥ 1) free slots, each followed by the next one. NULL: no memory. */
+/* `count` (≥ 1) free slots, each followed by the next one. NULL: no memory. Freed by free, after
+ * vhost_slots_clear. */
 struct vhost_slot *vhost_slots_create(uint32_t count);
-/* NULL is ignored. */
-void vhost_slots_destroy(struct vhost_slot *slots, uint32_t count);
+/* Makes all of them free, in the same order. */
+void vhost_slots_clear(struct vhost_slot *slots, uint32_t count);
 
 /* Keeps the chain's writable pieces. False: no memory. */
 bool vhost_slot_fill(struct vhost_slot *slot, uint16_t head, const struct vhost_chain *chain);
