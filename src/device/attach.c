@@ -113,7 +113,12 @@ void gpu_ctx_attach_resource(struct device *device, struct gpu_request *request)
 }
 
 void gpu_ctx_detach_resource(struct device *device, struct gpu_request *request) {
-    struct gpu_context *context = gpu_context_of(device, request);
+    struct gpu_context *context = gpu_context_find(device, request->header.ctx_id);
+    if (context && context->lost) {
+        gpu_request_succeed(device, request); /* a driver cleans up: nothing is wrong with that */
+        return;
+    }
+    context = gpu_context_of(device, request);
     if (!context) {
         return;
     }

@@ -14,6 +14,8 @@ static const char *get_name(enum vhost_backend_request kind) {
     switch (kind) {
     case VHOST_BACKEND_CONFIG_CHANGE:
         return "BACKEND_CONFIG_CHANGE_MSG";
+    case VHOST_BACKEND_SHARED_OBJECT_REMOVE:
+        return "BACKEND_SHARED_OBJECT_REMOVE";
     case VHOST_BACKEND_SHMEM_MAP:
         return "BACKEND_SHMEM_MAP";
     case VHOST_BACKEND_SHMEM_UNMAP:
@@ -104,6 +106,12 @@ int vhost_channel_unmap(struct vhost_channel *channel, uint64_t offset, uint64_t
                                                 .size = size});
 }
 
+int vhost_channel_barrier(struct vhost_channel *channel, uint64_t offset) {
+    /* There is no request that does nothing: this one removes an object that nobody has added. */
+    return add_ask(channel, &(struct vhost_ask){.kind = VHOST_BACKEND_SHARED_OBJECT_REMOVE,
+                                                .offset = offset});
+}
+
 int vhost_channel_tell_config(struct vhost_channel *channel) {
     /* One that has not been sent yet tells of this change, too. */
     const size_t begun = channel->sent + (channel->bytes_sent > 0);
@@ -181,6 +189,19 @@ struct outgoing {
     uint8_t bytes[sizeof(struct vhost_header) + sizeof(struct vhost_shmem_request)];
 };
 
+static uint32_t get_payload_size(enum vhost_backend_request kind) {
+    switch (kind) {
+    case VHOST_BACKEND_CONFIG_CHANGE:
+        return 0;
+    case VHOST_BACKEND_SHARED_OBJECT_REMOVE:
+        return 16; /* a UUID: all zero */
+    case VHOST_BACKEND_SHMEM_MAP:
+    case VHOST_BACKEND_SHMEM_UNMAP:
+        break;
+    }
+    return sizeof(struct vhost_shmem_request);
+}
+
 static void encode(const struct vhost_ask *ask, struct outgoing *out) {
     const struct vhost_shmem_request request = {
         .shmid = DEVICE_SHMID_HOST_VISIBLE,
@@ -191,10 +212,13 @@ static void encode(const struct vhost_ask *ask, struct outgoing *out) {
     const struct vhost_header header = {
         .request = (uint32_t)ask->kind,
         .flags = VHOST_FLAGS_VERSION | VHOST_FLAGS_NEED_REPLY,
-        .size = ask->kind == VHOST_BACKEND_CONFIG_CHANGE ? 0 : sizeof(request),
+        .size = get_payload_size(ask->kind),
     };
     memcpy(out->bytes, &header, sizeof(header));
-    memcpy(out->bytes + sizeof(header), &request, sizeof(request));
+    memset(out->bytes + sizeof(header), 0, sizeof(request));
+    if (header.size == sizeof(request)) {
+        memcpy(out->bytes + sizeof(header), &request, sizeof(request));
+    }
     out->size = sizeof(header) + header.size;
 }
 
@@ -250,7 +274,7 @@ static void take_answer(struct vhost_channel *channel) {
         return;
     }
     const struct vhost_ask ask = take_first(channel);
-    if (value != 0 && !ask.ignored) {
+    if (value != 0 && !ask.ignored && ask.kind != VHOST_BACKEND_SHARED_OBJECT_REMOVE) {
         log_error("vhost-user: the monitor failed at %s (offset %#llx, %#llx bytes)",
                   get_name(ask.kind), (unsigned long long)ask.offset,
                   (unsigned long long)ask.size);

@@ -52,6 +52,10 @@ void vhost_channel_close(struct vhost_channel *channel);
 int vhost_channel_map(struct vhost_channel *channel, struct storage *storage, uint64_t offset,
                       uint64_t size);
 int vhost_channel_unmap(struct vhost_channel *channel, uint64_t offset, uint64_t size);
+/* Answered once the monitor has done all that was asked before, whatever it answered already: it
+ * answers a map before the guest can see it. The answer's error means nothing. `offset` comes back
+ * with it. */
+int vhost_channel_barrier(struct vhost_channel *channel, uint64_t offset);
 int vhost_channel_tell_config(struct vhost_channel *channel);
 /* Drops what nobody waits for any more: a reset. Mappings that have been asked for and not been
  * answered are taken away again. */

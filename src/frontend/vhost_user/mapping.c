@@ -197,6 +197,9 @@ static void handle_mapped(struct vhost_mappings *mappings, struct vhost_mapping 
         mapping->state = VHOST_MAPPING_WAITING;
         mapping->deadline_ns = platform_now_ns() + TABLE_PATIENCE_NS;
         mappings->waiting++;
+    } else if (!is_in_table(mappings, mapping) &&
+               vhost_channel_barrier(&mappings->channel, mapping->offset) == 0) {
+        mapping->state = VHOST_MAPPING_SETTLING;
     } else {
         settle(mappings, mapping);
     }
@@ -211,6 +214,12 @@ static void handle_answer(void *user, enum vhost_backend_request kind, uint64_t 
     }
     if (kind == VHOST_BACKEND_SHMEM_MAP) {
         handle_mapped(mappings, mapping, error);
+        return;
+    }
+    if (kind == VHOST_BACKEND_SHARED_OBJECT_REMOVE) {
+        if (mapping->state == VHOST_MAPPING_SETTLING) {
+            settle(mappings, mapping);
+        }
         return;
     }
     const uint64_t token = mapping->token;

@@ -20,6 +20,7 @@
 enum vhost_mapping_state {
     VHOST_MAPPING_ASKED,   /* the monitor has not answered */
     VHOST_MAPPING_WAITING, /* for the table */
+    VHOST_MAPPING_SETTLING, /* for the barrier */
     VHOST_MAPPING_MAPPED,
     VHOST_MAPPING_LEAVING, /* the monitor has not answered that it is gone */
 };
