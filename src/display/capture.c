@@ -77,8 +77,7 @@ static struct picture_job *make_automatic(struct capture *capture,
         return NULL;
     }
     if (picture_writer_get_backlog(capture->writer) >= BACKLOG_MAX) {
-        log_warning("capture: %s is left out: pictures come faster than they can be written",
-                    path);
+        log_warning("capture: %s is left out: pictures come faster than they can be written", path);
         return NULL;
     }
     struct picture_job *job = picture_job_create(path);
@@ -199,9 +198,7 @@ static int set_folder(struct capture *capture, const struct capture_options *opt
         return 0;
     }
     struct stat status;
-    int error = stat(options->folder, &status) ? -errno
-                : S_ISDIR(status.st_mode)      ? 0
-                                               : -ENOTDIR;
+    int error = stat(options->folder, &status) ? -errno : S_ISDIR(status.st_mode) ? 0 : -ENOTDIR;
     if (error) {
         log_error("capture: no pictures can go to %s: %s", options->folder, strerror(-error));
         return error;
@@ -223,8 +220,8 @@ static int start(struct capture *capture, const struct capture_options *options)
     if (error) {
         return error;
     }
-    error = software_presenter_create(options->scanout_count, take_frame, capture,
-                                      &capture->software);
+    error =
+        software_presenter_create(options->scanout_count, take_frame, capture, &capture->software);
     if (error) {
         goto error_software;
     }

@@ -196,8 +196,7 @@ void fifo_opener_destroy(struct fifo_opener *opener) {
      * then the thread stays in open, with what is its own. */
     int reader = open(opener->path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
     pthread_mutex_lock(&opener->mutex);
-    while (!opener->ended &&
-           platform_cond_wait_until(&opener->changed, &opener->mutex, deadline)) {
+    while (!opener->ended && platform_cond_wait_until(&opener->changed, &opener->mutex, deadline)) {
     }
     const bool ended = opener->ended;
     opener->abandoned = !ended;

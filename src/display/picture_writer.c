@@ -42,8 +42,7 @@ struct picture_image *picture_image_ref(struct picture_image *image) {
 }
 
 void picture_image_unref(struct picture_image *image) {
-    if (image &&
-        atomic_fetch_sub_explicit(&image->references, 1, memory_order_acq_rel) == 1) {
+    if (image && atomic_fetch_sub_explicit(&image->references, 1, memory_order_acq_rel) == 1) {
         free(image);
     }
 }

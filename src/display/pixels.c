@@ -43,7 +43,8 @@ static void narrow_rgb(uint32_t *restrict out, const uint32_t *restrict in, uint
 static void narrow_bgr(uint32_t *restrict out, const uint32_t *restrict in, uint32_t count) {
     for (uint32_t i = 0; i < count; i++) {
         const uint32_t pixel = in[i];
-        out[i] = 0xff000000 | (pixel << 14 & 0xff0000) | (pixel >> 4 & 0xff00) | (pixel >> 22 & 0xff);
+        out[i] =
+            0xff000000 | (pixel << 14 & 0xff0000) | (pixel >> 4 & 0xff00) | (pixel >> 22 & 0xff);
     }
 }
 

@@ -84,8 +84,8 @@ static int encode(FILE *file, const uint32_t *pixels, uint32_t width, uint32_t h
 /* A name that no other picture of this or another process has. */
 static int make_temporary_name(const char *path, char *out, size_t size) {
     static _Atomic(unsigned) number;
-    int length = snprintf(out, size, "%s.%ld-%u.part", path, (long)getpid(),
-                          atomic_fetch_add(&number, 1));
+    int length =
+        snprintf(out, size, "%s.%ld-%u.part", path, (long)getpid(), atomic_fetch_add(&number, 1));
     return length < 0 || (size_t)length >= size ? -ENAMETOOLONG : 0;
 }
 

@@ -133,8 +133,8 @@ static bool begin_fill(struct raw_output *output, const struct software_frame *f
     pthread_mutex_lock(&output->mutex);
     note_damage(scanout, frame);
     const bool takes = output->fd >= 0 && !output->stopped && scanout->damage.count > 0 &&
-                       (output->state == RAW_IDLE || (output->state == RAW_ASKED &&
-                                                      output->asked_scanout == frame->scanout));
+                       (output->state == RAW_IDLE ||
+                        (output->state == RAW_ASKED && output->asked_scanout == frame->scanout));
     if (takes) {
         output->state = RAW_FILLING;
         *out_damage = display_damage_bounds(&scanout->damage);
@@ -228,8 +228,7 @@ static enum raw_state get_state(struct raw_output *output, bool *out_stopped) {
 }
 
 static void send_some(struct raw_output *output) {
-    ssize_t count =
-        write(output->fd, output->bytes + output->sent, output->size - output->sent);
+    ssize_t count = write(output->fd, output->bytes + output->sent, output->size - output->sent);
     if (count < 0) {
         if (errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR) {
             close_output(output, -errno);

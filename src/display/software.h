@@ -21,9 +21,9 @@ struct software_frame {
      * changed nothing. */
     const struct presenter_rect *damage;
     uint32_t damage_count;
-    uint64_t serial;  /* of the scanout's pictures: one more where there is damage; from 1 */
+    uint64_t serial; /* of the scanout's pictures: one more where there is damage; from 1 */
     uint64_t flushes; /* of the scanout so far: calls, several of which may come as one frame */
-    uint64_t ticket;  /* the last refresh answered; 0: none ever */
+    uint64_t ticket; /* the last refresh answered; 0: none ever */
     /* What `pixels` hold already, for sinks that show a cursor of their own. */
     bool cursor_visible;
     int32_t cursor_x, cursor_y; /* of the hot spot, pixels */

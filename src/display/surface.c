@@ -66,8 +66,7 @@ static void draw_cursor(struct display_surface *surface) {
     const int64_t left = (int64_t)cursor->x - cursor->hot_x;
     const int64_t top = (int64_t)cursor->y - cursor->hot_y;
     struct presenter_rect rect;
-    if (!surface->signal || !cursor->visible ||
-        !cut(left, surface->width, &rect.x, &rect.width) ||
+    if (!surface->signal || !cursor->visible || !cut(left, surface->width, &rect.x, &rect.width) ||
         !cut(top, surface->height, &rect.y, &rect.height)) {
         return;
     }

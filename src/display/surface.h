@@ -12,7 +12,8 @@
 union pixman_image; /* pixman_image_t */
 
 struct display_surface {
-    union pixman_image *image; /* a8r8g8b8, every pixel opaque, the cursor in it; NULL: never shown */
+    union pixman_image
+        *image; /* a8r8g8b8, every pixel opaque, the cursor in it; NULL: never shown */
     uint32_t width, height;
     bool signal; /* a picture is shown; else the image is black */
 

@@ -29,8 +29,8 @@ static const char *find_fault(const struct presenter_picture *picture,
     if (!picture_size(picture, &size)) {
         return "its size is 0 or its stride is too short";
     }
-    const uint64_t available = picture->storage ? storage_get_size(picture->storage)
-                                                : pages_get_size(picture->pages);
+    const uint64_t available =
+        picture->storage ? storage_get_size(picture->storage) : pages_get_size(picture->pages);
     if (!checked_range_u64(picture->offset, size, available)) {
         return "it reaches beyond its memory";
     }
@@ -50,8 +50,8 @@ int display_view_init(struct display_view *out, const struct presenter_picture *
     *out = (struct display_view){0};
     const char *fault = find_fault(picture, source);
     if (fault) {
-        log_warning("display: a picture of %u x %u is refused: %s", picture->width,
-                    picture->height, fault);
+        log_warning("display: a picture of %u x %u is refused: %s", picture->width, picture->height,
+                    fault);
         return -EINVAL;
     }
     void *bytes = NULL;
@@ -88,15 +88,14 @@ void display_view_drop(struct display_view *view) {
 /* `size` bytes at `offset` of the picture's memory, where they are in one piece that can be read
  * as words; NULL elsewhere. */
 static const void *in_place(const struct display_view *view, uint64_t offset, uint64_t size) {
-    const void *bytes = view->bytes
-                            ? view->bytes + offset
-                            : pages_contiguous(view->picture.pages, offset, size);
+    const void *bytes =
+        view->bytes ? view->bytes + offset : pages_contiguous(view->picture.pages, offset, size);
     return (uintptr_t)bytes % 4 ? NULL : bytes;
 }
 
 /* How many of `limit` rows are in one piece: all, or as many as a search by halves finds. */
-static uint32_t count_in_place(const struct display_view *view, uint64_t offset,
-                               uint32_t row_bytes, uint32_t limit) {
+static uint32_t count_in_place(const struct display_view *view, uint64_t offset, uint32_t row_bytes,
+                               uint32_t limit) {
     const uint32_t stride = view->picture.stride;
     uint32_t low = 0;
     uint32_t high = limit + 1;
@@ -145,8 +144,7 @@ struct display_rows display_view_rows(const struct display_view *view,
     if (picture->stride % 4 == 0 && picture->stride <= STRIDE_MAX) {
         const uint32_t count = count_in_place(view, offset, row_bytes, left);
         if (count) {
-            return (struct display_rows){in_place(view, offset, row_bytes), picture->stride,
-                                         count};
+            return (struct display_rows){in_place(view, offset, row_bytes), picture->stride, count};
         }
     }
     return gather(view, offset, row_bytes, left, scratch);
