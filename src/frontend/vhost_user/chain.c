@@ -96,7 +96,8 @@ static bool enter_indirect(const struct vhost_chain_source *source, struct vhost
         return refuse(chain, "an indirect table that is not aligned: %#" PRIx64,
                       descriptor->address);
     }
-    *out = (struct walk){table, size / (uint32_t)sizeof(*descriptor), "indirect table"};
+    *out = (struct walk){table, size / (uint32_t)sizeof(*descriptor),
+                         "an indirect table"};
     return true;
 }
 
@@ -107,7 +108,7 @@ static bool walk_table(const struct vhost_chain_source *source, struct vhost_cha
     const bool inside = out_next == NULL;
     for (uint32_t steps = 0; steps < walk->count; steps++) {
         if (index >= walk->count) {
-            return refuse(chain, "descriptor %" PRIu32 " of a %s with %" PRIu32, index, walk->name,
+            return refuse(chain, "descriptor %" PRIu32 " of %s with %" PRIu32, index, walk->name,
                           walk->count);
         }
         const struct vhost_descriptor descriptor = load(&walk->descriptors[index]);
@@ -123,7 +124,7 @@ static bool walk_table(const struct vhost_chain_source *source, struct vhost_cha
         }
         index = descriptor.next;
     }
-    return refuse(chain, "a chain that is a loop, or longer than the %s of %" PRIu32, walk->name,
+    return refuse(chain, "a chain that is a loop, or longer than %s of %" PRIu32, walk->name,
                   walk->count);
 }
 
@@ -133,7 +134,7 @@ bool vhost_chain_read(const struct vhost_chain_source *source, uint16_t head,
     chain->writable = 0;
     chain->readable_bytes = 0;
     chain->writable_bytes = 0;
-    const struct walk queue = {source->descriptors, source->size, "queue"};
+    const struct walk queue = {source->descriptors, source->size, "a queue"};
     struct walk indirect = {0};
     if (!walk_table(source, chain, &queue, head, &indirect)) {
         return false;

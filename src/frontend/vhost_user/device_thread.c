@@ -349,7 +349,10 @@ static bool serve_queues(struct vhost_thread *thread, const struct pollfd *polls
             take_kick(queue);
         }
         busy |= serve_queue(thread, queue);
-        vhost_queue_tell(queue);
+    }
+    /* One interrupt for all of this turn; either queue's requests may have answered the other's. */
+    for (size_t i = 0; i < DEVICE_QUEUE_COUNT; i++) {
+        vhost_queue_tell(&thread->queues[i]);
     }
     return busy;
 }

@@ -1,0 +1,706 @@
+"""A vhost-user front end and a virtio driver, byte by byte, against a server process."""
+
+import array
+import mmap
+import os
+import select
+import signal
+import socket
+import struct
+import subprocess
+import sys
+import tempfile
+import time
+import unittest
+
+# Nothing here takes this long unless it is broken.
+PATIENCE = 20.0
+
+GET_FEATURES = 1
+SET_FEATURES = 2
+SET_OWNER = 3
+RESET_OWNER = 4
+SET_MEM_TABLE = 5
+SET_LOG_BASE = 6
+SET_VRING_NUM = 8
+SET_VRING_ADDR = 9
+SET_VRING_BASE = 10
+GET_VRING_BASE = 11
+SET_VRING_KICK = 12
+SET_VRING_CALL = 13
+SET_VRING_ERR = 14
+GET_PROTOCOL_FEATURES = 15
+SET_PROTOCOL_FEATURES = 16
+GET_QUEUE_NUM = 17
+SET_VRING_ENABLE = 18
+SET_BACKEND_REQ_FD = 21
+GET_CONFIG = 24
+SET_CONFIG = 25
+GET_INFLIGHT_FD = 31
+RESET_DEVICE = 34
+ADD_MEM_REG = 37
+SET_STATUS = 39
+GET_STATUS = 40
+GET_SHMEM_CONFIG = 44
+
+CONFIG_CHANGE = 2
+SHMEM_MAP = 9
+SHMEM_UNMAP = 10
+
+VERSION = 1
+REPLY = 4
+NEED_REPLY = 8
+
+# The protocol features that QEMU 11.1 takes of ours, and what the server insists on.
+PROTOCOL_FEATURES = 0x412629
+NEEDED = {3: "REPLY_ACK", 5: "BACKEND_REQ", 10: "BACKEND_SEND_FD", 22: "SHMEM"}
+
+INDIRECT_DESC = 1 << 28
+EVENT_IDX = 1 << 29
+PROTOCOL = 1 << 30
+VERSION_1 = 1 << 32
+FEATURES = VERSION_1 | PROTOCOL | INDIRECT_DESC | EVENT_IDX | 0x3F
+
+CONTROL, CURSOR = 0, 1
+
+NEXT, WRITABLE, INDIRECT = 1, 2, 4
+
+# The language of fake_device.h.
+ECHO, PARK, RELEASE, LATER, MAP, UNMAP, CONFIG, READ, COUNTS, SLEEP = range(1, 11)
+ECHO_HEAD = 16
+
+PAGE = mmap.PAGESIZE
+HOST_VISIBLE_BYTES = 1 << 30
+
+# Where the monitor has the guest's memory in its own addresses, as far as the server knows.
+USER_BASE = 0x7F0000000000
+
+
+def operation(opcode, argument=0, a=0, b=0, tail=b""):
+    return struct.pack("<IIQQ", opcode, argument, a, b) + tail
+
+
+def header(request, size, flags=VERSION):
+    return struct.pack("=III", request, flags, size)
+
+
+def u64(value):
+    return struct.pack("=Q", value)
+
+
+def state(index, num):
+    return struct.pack("=II", index, num)
+
+
+def hexadecimal(value):
+    """As C's %#x."""
+    return f"{value:#x}" if value else "0"
+
+
+def eventually(condition, seconds=PATIENCE):
+    deadline = time.monotonic() + seconds
+    while not condition():
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.002)
+    return True
+
+
+def becomes_readable(fd, seconds=PATIENCE):
+    return bool(select.select([fd], [], [], seconds)[0])
+
+
+def is_readable(fd):
+    """Now, or in the moment that a wrong signal would need."""
+    return becomes_readable(fd, 0.05)
+
+
+class Server:
+    """The server program of the command line, on a socket in a folder of its own."""
+
+    def __init__(self, program=None):
+        self.folder = tempfile.TemporaryDirectory(prefix="vhost-")
+        self.path = os.path.join(self.folder.name, "socket")
+        self.log_path = os.path.join(self.folder.name, "log")
+        with open(self.log_path, "wb") as log:
+            self.process = subprocess.Popen([program or sys.argv[1], self.path],
+                                            stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+        self.wait_for_log("listening")
+
+    def log(self):
+        with open(self.log_path, encoding="utf-8", errors="replace") as log:
+            return log.read()
+
+    def wait_for_log(self, text, count=1):
+        deadline = time.monotonic() + PATIENCE
+        while self.log().count(text) < count:
+            if time.monotonic() > deadline or self.process.poll() is not None:
+                raise AssertionError(f"the log never said {text!r}:\n{self.log()}")
+            time.sleep(0.002)
+
+    def descriptors(self):
+        """Number of open descriptors, and of threads."""
+        folder = f"/proc/{self.process.pid}"
+        if not os.path.isdir("/proc/self/fd"):
+            raise unittest.SkipTest("this system does not show a process's descriptors")
+        return len(os.listdir(f"{folder}/fd")), len(os.listdir(f"{folder}/task"))
+
+    def mappings(self):
+        """Lines of the process's memory map that name shared memory of the tests."""
+        with open(f"/proc/{self.process.pid}/maps", encoding="utf-8") as lines:
+            return sum("guest-memory" in line for line in lines)
+
+    def wake_ups(self):
+        """How often its threads have been scheduled."""
+        total = 0
+        folder = f"/proc/{self.process.pid}/task"
+        if not os.path.isdir(folder):
+            raise unittest.SkipTest("this system does not count wake-ups")
+        for task in os.listdir(folder):
+            with open(f"{folder}/{task}/status", encoding="ascii") as lines:
+                total += sum(int(line.split()[1]) for line in lines if "ctxt_switches" in line)
+        return total
+
+    def stop(self):
+        """Ends the server in order; returns its exit code."""
+        self.process.send_signal(signal.SIGTERM)
+        try:
+            return self.process.wait(PATIENCE)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+            return "did not end"
+
+    def close(self):
+        if self.process.poll() is None:
+            self.process.kill()
+            self.process.wait()
+        self.folder.cleanup()
+
+
+# ---- memory and wake-ups --------------------------------------------------------------------
+
+
+def shared_file(size):
+    """A descriptor of shared memory."""
+    if hasattr(os, "memfd_create"):
+        fd = os.memfd_create("guest-memory", os.MFD_CLOEXEC)
+    else:
+        with tempfile.TemporaryFile() as file:
+            fd = os.dup(file.fileno())
+    os.ftruncate(fd, size)
+    return fd
+
+
+class Region:
+    """Guest memory: `size` bytes at the guest's address, from `offset` of a file on."""
+
+    def __init__(self, guest, size, offset=0, user=None, fd=None):
+        self.guest, self.size, self.offset = guest, size, offset
+        self.user = USER_BASE + guest if user is None else user
+        self.fd = shared_file(offset + size) if fd is None else os.dup(fd)
+        self.file = mmap.mmap(self.fd, offset + size)
+
+    def pack(self):
+        return struct.pack("=QQQQ", self.guest, self.size, self.user, self.offset)
+
+    def holds(self, address, size):
+        return self.guest <= address and address + size <= self.guest + self.size
+
+    def close(self):
+        os.close(self.fd)
+        self.file.close()
+
+
+class Memory:
+    """Regions, addressed as the guest does."""
+
+    def __init__(self, *regions):
+        self.regions = list(regions)
+
+    def find(self, address, size):
+        for region in self.regions:
+            if region.holds(address, size):
+                return region.file, region.offset + address - region.guest
+        raise IndexError(hex(address))
+
+    def user(self, address):
+        for region in self.regions:
+            if region.holds(address, 1):
+                return region.user + address - region.guest
+        raise IndexError(hex(address))
+
+    def read(self, address, size):
+        file, at = self.find(address, size)
+        return file[at:at + size]
+
+    def write(self, address, data):
+        file, at = self.find(address, len(data))
+        file[at:at + len(data)] = data
+
+    def read_u16(self, address):
+        return struct.unpack("<H", self.read(address, 2))[0]
+
+    def write_u16(self, address, value):
+        self.write(address, struct.pack("<H", value & 0xFFFF))
+
+    def close(self):
+        for region in self.regions:
+            region.close()
+
+
+class Notifier:
+    """An eventfd, or a pipe: what is written to `write_fd` is read from `read_fd`."""
+
+    def __init__(self, kind):
+        if kind == "eventfd":
+            self.read_fd = self.write_fd = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)
+        else:
+            self.read_fd, self.write_fd = os.pipe()
+            os.set_blocking(self.read_fd, False)
+            os.set_blocking(self.write_fd, False)
+
+    def signal(self):
+        try:
+            os.write(self.write_fd, u64(1))
+        except BlockingIOError:
+            pass
+
+    def take(self):
+        """How many writes were taken (an eventfd counts them)."""
+        try:
+            data = os.read(self.read_fd, 4096)
+        except BlockingIOError:
+            return 0
+        return sum(struct.unpack(f"={len(data) // 8}Q", data))
+
+    def close(self):
+        os.close(self.read_fd)
+        if self.write_fd != self.read_fd:
+            os.close(self.write_fd)
+
+
+KINDS = ["eventfd", "pipe"] if hasattr(os, "eventfd") else ["pipe"]
+
+
+# ---- the driver's side of a queue -----------------------------------------------------------
+
+
+class Queue:
+    """A split virtqueue in guest memory: descriptors, rings, and a heap of buffers behind."""
+
+    def __init__(self, memory, address, size=16, index=CONTROL, event_idx=True, kind=KINDS[0]):
+        self.memory, self.size, self.index, self.event_idx = memory, size, index, event_idx
+        self.descriptors = address
+        self.available = address + 16 * size
+        self.used = (self.available + 6 + 2 * size + 3) & ~3
+        self.heap = (self.used + 6 + 8 * size + 15) & ~15
+        self.heap_start = self.heap
+        self.next_available = self.next_used = 0
+        self.free = list(range(size))
+        self.chains = {}
+        self.kick, self.call, self.error = Notifier(kind), Notifier(kind), Notifier(kind)
+
+    def close(self):
+        for notifier in (self.kick, self.call, self.error):
+            notifier.close()
+
+    def clear(self):
+        """As a driver leaves it before it starts the queue."""
+        self.memory.write(self.descriptors, bytes(self.heap_start - self.descriptors))
+        self.next_available = self.next_used = 0
+        self.free = list(range(self.size))
+        self.chains = {}
+
+    def allocate(self, size):
+        address = self.heap
+        self.heap = (self.heap + size + 15) & ~15
+        return address
+
+    # ---- rings, as they lie in memory
+
+    def write_descriptor(self, table, index, address, size, flags=0, following=0):
+        self.memory.write(table + 16 * index, struct.pack("<QIHH", address, size, flags, following))
+
+    def set_available(self, index):
+        self.memory.write_u16(self.available + 2, index)
+
+    def get_used(self):
+        return self.memory.read_u16(self.used + 2)
+
+    def get_wanted_kick(self):
+        """avail_event: the server asks for a kick at this index."""
+        return self.memory.read_u16(self.used + 4 + 8 * self.size)
+
+    def set_wanted_call(self, index):
+        """used_event: we ask for a call at this index."""
+        self.memory.write_u16(self.available + 4 + 2 * self.size, index)
+
+    def set_no_interrupt(self, on):
+        self.memory.write_u16(self.available, int(on))
+
+    # ---- requests
+
+    def write_chain(self, pieces, table=None, indices=None):
+        """Descriptors for pieces (address, size, flags); returns the first one's index."""
+        table = self.descriptors if table is None else table
+        indices = list(range(len(pieces))) if indices is None else indices
+        for at, (address, size, flags) in enumerate(pieces):
+            last = at + 1 == len(pieces)
+            self.write_descriptor(table, indices[at], address, size,
+                                  flags | (0 if last else NEXT), 0 if last else indices[at + 1])
+        return indices[0]
+
+    def offer(self, head):
+        """Makes the chain available, and says so if the server wants to know."""
+        place = self.next_available % self.size
+        self.memory.write_u16(self.available + 4 + 2 * place, head)
+        self.next_available = (self.next_available + 1) & 0xFFFF
+        self.set_available(self.next_available)
+
+    def kick_if_wanted(self, before):
+        """Rules of EVENT_IDX; `before`: the available index of the last kick."""
+        if self.event_idx:
+            event = self.get_wanted_kick()
+            new = self.next_available
+            if (new - event - 1) & 0xFFFF >= (new - before) & 0xFFFF:
+                return False
+        self.kick.signal()
+        return True
+
+    def add(self, pieces, indirect=False):
+        """Offers a chain of pieces (address, size, flags); returns its head."""
+        if indirect:
+            table = self.allocate(16 * len(pieces))
+            self.write_chain(pieces, table)
+            pieces = [(table, 16 * len(pieces), INDIRECT)]
+        indices = [self.free.pop(0) for _ in pieces]
+        head = self.write_chain(pieces, indices=indices)
+        self.chains[head] = indices
+        self.offer(head)
+        return head
+
+    def add_request(self, data, capacity, cuts=(), room_cuts=(), indirect=False):
+        """A request in pieces that end at `cuts`, its answer in pieces that end at `room_cuts`."""
+        pieces = []
+        for flags, size, ends in ((0, len(data), cuts), (WRITABLE, capacity, room_cuts)):
+            at = 0
+            for end in [*ends, size]:
+                if end > at:
+                    pieces.append((self.allocate(end - at), end - at, flags))
+                    at = end
+        at = 0
+        for address, size, flags in pieces:
+            if flags & WRITABLE:
+                self.memory.write(address, b"\xee" * size)
+            else:
+                self.memory.write(address, data[at:at + size])
+                at += size
+        return Request(self, self.add(pieces, indirect), pieces)
+
+    def take_used(self):
+        """Used elements (head, size) that have come since the last call."""
+        taken = []
+        while self.next_used != self.get_used():
+            place = self.next_used % self.size
+            head, size = struct.unpack("<II", self.memory.read(self.used + 4 + 8 * place, 8))
+            self.next_used = (self.next_used + 1) & 0xFFFF
+            self.free += self.chains.pop(head)
+            taken.append((head, size))
+        return taken
+
+
+class Request:
+    def __init__(self, queue, head, pieces):
+        self.queue, self.head, self.pieces = queue, head, pieces
+
+    def room(self):
+        """All bytes of the writable pieces."""
+        return b"".join(self.queue.memory.read(address, size)
+                        for address, size, flags in self.pieces if flags & WRITABLE)
+
+
+# ---- the monitor ----------------------------------------------------------------------------
+
+
+class Monitor:
+    def __init__(self, server, ready=True, memory=None, features=FEATURES, size=16,
+                 kind=KINDS[0], channel=True):
+        """`ready`: both queues run."""
+        self.server = server
+        self.features, self.queue_size, self.kind = features, size, kind
+        self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        self.socket.settimeout(PATIENCE)
+        self.socket.connect(server.path)
+        self.memory = memory or Memory(Region(0, 1 << 20), Region(1 << 32, 1 << 20, PAGE))
+        self.queues = []
+        self.channel = None
+        if ready:
+            self.negotiate(channel)
+            self.set_memory()
+            self.start_queues()
+
+    def close(self):
+        self.socket.close()
+        if self.channel:
+            self.channel.close()
+        for queue in self.queues:
+            queue.close()
+        self.queues = []
+        self.memory.close()
+        self.memory = Memory()
+
+    # ---- messages
+
+    def send(self, data, fds=()):
+        if fds:
+            self.socket.sendmsg([data], [(socket.SOL_SOCKET, socket.SCM_RIGHTS,
+                                          array.array("i", fds))])
+        else:
+            self.socket.sendall(data)
+
+    def message(self, request, payload=b"", fds=(), flags=VERSION):
+        self.send(header(request, len(payload), flags) + payload, fds)
+
+    def receive(self, size, source=None):
+        data = b""
+        while len(data) < size:
+            part = (source or self.socket).recv(size - len(data))
+            if not part:
+                raise EOFError(f"closed after {len(data)} of {size} bytes")
+            data += part
+        return data
+
+    def receive_reply(self, request):
+        number, flags, size = struct.unpack("=III", self.receive(12))
+        assert (number, flags) == (request, VERSION | REPLY), (number, flags)
+        return self.receive(size)
+
+    def ask(self, request, payload=b"", fds=()):
+        """A request that has an answer of its own."""
+        self.message(request, payload, fds)
+        return self.receive_reply(request)
+
+    def ask_u64(self, request, payload=b""):
+        return struct.unpack("=Q", self.ask(request, payload))[0]
+
+    def do(self, request, payload=b"", fds=()):
+        """A request whose success is answered; returns 0 or not."""
+        self.message(request, payload, fds, VERSION | NEED_REPLY)
+        return struct.unpack("=Q", self.receive_reply(request))[0]
+
+    def must(self, request, payload=b"", fds=()):
+        assert self.do(request, payload, fds) == 0, request
+
+    def is_closed(self):
+        """The server ends the connection without another byte."""
+        try:
+            return self.socket.recv(1) == b""
+        except ConnectionResetError:
+            return True
+
+    # ---- start-up
+
+    def negotiate(self, channel=True):
+        """As QEMU begins."""
+        self.ask_u64(GET_FEATURES)
+        self.ask_u64(GET_PROTOCOL_FEATURES)
+        self.message(SET_PROTOCOL_FEATURES, u64(PROTOCOL_FEATURES))
+        assert self.ask_u64(GET_QUEUE_NUM) == 2
+        if channel:
+            self.open_channel()
+        self.message(SET_OWNER)
+        self.must(SET_FEATURES, u64(self.features))
+
+    def open_channel(self):
+        self.channel, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
+        self.channel.settimeout(PATIENCE)
+        self.must(SET_BACKEND_REQ_FD, fds=[theirs.fileno()])
+        theirs.close()
+
+    def table(self, regions=None):
+        regions = self.memory.regions if regions is None else regions
+        return (struct.pack("=II", len(regions), 0) + b"".join(r.pack() for r in regions),
+                [r.fd for r in regions])
+
+    def set_memory(self, regions=None):
+        self.must(SET_MEM_TABLE, *self.table(regions))
+
+    def start_queues(self):
+        event_idx = bool(self.features & EVENT_IDX)
+        for index, address in ((CONTROL, 0x1000), (CURSOR, 0x40000)):
+            queue = Queue(self.memory, address, self.queue_size, index, event_idx, self.kind)
+            self.queues.append(queue)
+            self.start_queue(queue)
+
+    def set_addresses(self, queue, **changes):
+        places = {"descriptors": self.memory.user(queue.descriptors),
+                  "used": self.memory.user(queue.used),
+                  "available": self.memory.user(queue.available)}
+        places.update(changes)
+        return struct.pack("=IIQQQQ", queue.index, 0, places["descriptors"], places["used"],
+                           places["available"], 0)
+
+    def start_queue(self, queue, base=0):
+        self.must(SET_VRING_NUM, state(queue.index, queue.size))
+        self.must(SET_VRING_BASE, state(queue.index, base))
+        self.must(SET_VRING_ADDR, self.set_addresses(queue))
+        self.must(SET_VRING_ERR, u64(queue.index), [queue.error.write_fd])
+        self.must(SET_VRING_KICK, u64(queue.index), [queue.kick.read_fd])
+        self.must(SET_VRING_CALL, u64(queue.index), [queue.call.write_fd])
+        self.must(SET_VRING_ENABLE, state(queue.index, 1))
+
+    def stop_queue(self, queue):
+        """Returns the index where it stopped."""
+        self.must(SET_VRING_ENABLE, state(queue.index, 0))
+        index, num = struct.unpack("=II", self.ask(GET_VRING_BASE, state(queue.index, 0)))
+        assert index == queue.index
+        return num
+
+    # ---- requests through the queues
+
+    def begin(self, data, capacity=64, queue=CONTROL, **layout):
+        """Offers a request and kicks."""
+        ring = self.queues[queue]
+        before = ring.next_available
+        request = ring.add_request(data, capacity, **layout)
+        ring.kick_if_wanted(before)
+        return request
+
+    def wait_used(self, count=1, queue=CONTROL):
+        """The next `count` used elements."""
+        ring = self.queues[queue]
+        taken = []
+
+        def done():
+            taken.extend(ring.take_used())
+            return len(taken) >= count
+        assert eventually(done), self.server.log()
+        ring.heap = ring.heap_start if not ring.chains else ring.heap
+        return taken
+
+    def run(self, data, capacity=64, queue=CONTROL, **layout):
+        """A request from its kick to its call; returns the response."""
+        ring = self.queues[queue]
+        ring.call.take()
+        if ring.event_idx:
+            ring.set_wanted_call(ring.next_used)
+        request = self.begin(data, capacity, queue, **layout)
+        assert becomes_readable(ring.call.read_fd), self.server.log()
+        (head, size), = self.wait_used(1, queue)
+        assert head == request.head, (head, request.head)
+        room = request.room()
+        assert room[size:] == b"\xee" * (len(room) - size)
+        return room[:size]
+
+    def echo(self, text=b"", capacity=None, queue=CONTROL, **layout):
+        """ECHO with `text`; checks all of the response."""
+        data = operation(ECHO, tail=text)
+        capacity = ECHO_HEAD + len(data) if capacity is None else capacity
+        whole = struct.pack("<IIQ", queue, len(data), capacity) + data
+        response = self.run(data, capacity, queue, **layout)
+        assert response == whole[:capacity], (response, whole)
+
+    def counts(self):
+        names = ("resets", "tables", "parked", "features", "mappings")
+        return dict(zip(names, struct.unpack("<5Q", self.run(operation(COUNTS)))))
+
+    # ---- the back-end channel
+
+    def receive_request(self):
+        """(request, payload, descriptors) of the server's next request."""
+        data, fds, _, _ = socket.recv_fds(self.channel, 12, 8)
+        request, flags, size = struct.unpack("=III", data)
+        assert flags == VERSION | NEED_REPLY, flags
+        return request, self.receive(size, self.channel) if size else b"", fds
+
+    def receive_map(self):
+        """(offset, size, descriptor)"""
+        request, payload, fds = self.receive_request()
+        shmid, file_offset, offset, size, flags = struct.unpack("=B7xQQQQ", payload)
+        assert (request, shmid, file_offset, flags, len(fds)) == (SHMEM_MAP, 1, 0, 1, 1)
+        return offset, size, fds[0]
+
+    def receive_unmap(self):
+        request, payload, fds = self.receive_request()
+        shmid, _, offset, size, _ = struct.unpack("=B7xQQQQ", payload)
+        assert (request, shmid, fds) == (SHMEM_UNMAP, 1, [])
+        return offset, size
+
+    def answer(self, request, value=0):
+        self.channel.sendall(header(request, 8, VERSION | REPLY) + u64(value))
+
+
+class VhostCase(unittest.TestCase):
+    """One server, which serves a next good monitor whatever the test does."""
+
+    def setUp(self):
+        self.monitors = []
+        self.start_server()
+
+    def start_server(self):
+        self.server = Server()
+        self.addCleanup(self.server.close)
+        self.before = None
+        if os.path.isdir("/proc/self/fd"):
+            self.assertTrue(eventually(lambda: self.server.descriptors()[1] > 1))
+            self.before = self.server.descriptors()
+
+    def renew_server(self):
+        """For more messages of one kind than are logged in a second."""
+        self.check_and_stop_server()
+        self.start_server()
+
+    def monitor(self, **options):
+        monitor = Monitor(self.server, **options)
+        self.monitors.append(monitor)
+        self.addCleanup(monitor.close)
+        return monitor
+
+    def end(self, monitor):
+        self.monitors.remove(monitor)
+        monitor.close()
+        self.server.wait_for_log("the monitor's connection is closed",
+                                 self.server.log().count("a monitor has connected"))
+
+    def tearDown(self):
+        self.check_and_stop_server()
+
+    def check_and_stop_server(self):
+        for monitor in list(self.monitors):
+            self.end(monitor)
+        self.check_next_monitor()
+        if self.before:
+            self.assertTrue(eventually(lambda: self.server.descriptors() == self.before),
+                            (self.before, self.server.descriptors()))
+            self.assertEqual(self.server.mappings(), 0)
+        self.assertEqual(self.server.stop(), 0, self.server.log())
+
+    def check_next_monitor(self):
+        monitor = self.monitor()
+        monitor.echo(b"next")
+        monitor.echo(b"cursor", queue=CURSOR)
+        self.end(monitor)
+
+    def assert_ended(self, monitor, text):
+        """The connection is closed, and the log says why."""
+        self.assertTrue(monitor.is_closed())
+        self.server.wait_for_log(text)
+        self.end(monitor)
+
+    def assert_broken(self, monitor, text, queue=CONTROL):
+        """The queue is stopped, and the log and the error descriptor say so; the other one runs."""
+        ring = monitor.queues[queue]
+        self.server.wait_for_log(f"the guest's {('control', 'cursor')[queue]} queue is stopped: "
+                                 + text)
+        self.assertTrue(becomes_readable(ring.error.read_fd))
+        monitor.echo(b"other", queue=1 - queue)
+
+
+def main():
+    """Runs the calling script's tests; its first argument is the program. Exit code 77: what ran
+    passed, and something could not be run."""
+    result = unittest.main(argv=[sys.argv[0], *sys.argv[2:]], exit=False).result
+    for test, reason in result.skipped:
+        print(f"skipped: {test.id()}: {reason}")
+    sys.exit(1 if not result.wasSuccessful() else 77 if result.skipped else 0)
