@@ -1,92 +1,73 @@
 """A small Linux guest on a stock QEMU: boots, runs commands inside, brings back what they wrote.
 
-One machine runs many commands; output comes through a folder shared with the guest (MACHINE.out,
-/mnt/out inside), the build's programs are at /mnt/programs inside. Whatever happens, leaving the
-`with` block ends QEMU."""
+    with Machine(vesper_device(socket)) as machine:
+        print(machine.check("vulkaninfo --summary", mesa="stable"))
+        server_log = machine.begin("weston", mesa="backports")
+        …
+
+One machine runs many commands, one after another or beside each other. Inside, /mnt/programs is
+the build's tests/guest, read only, and /mnt/out is the folder `machine.out` of the host, for
+files that a command leaves. The rest of the file system may be written to and is forgotten.
+
+Leaving the `with` block ends QEMU, and so does the death of this process. If the block fails, the
+logs are shown. A Machine belongs to one thread."""
 
 import json
 import os
+import pathlib
 import shutil
 import signal
 import socket
 import subprocess
+import sys
 import tempfile
 import threading
 import time
 
-HERE = os.path.dirname(os.path.abspath(__file__))
-ROOT = os.path.dirname(os.path.dirname(HERE))
-STATE = "/var/lib/vesper-env"
-GUEST = os.path.join(STATE, "guest")
-QEMU = os.environ.get("VESPER_QEMU", "qemu-system-x86_64")
+import image
+import qemu
+from qemu import plain_device, vesper_device  # noqa: F401 # for those who import this
 
-BOOT_SECONDS = 120
+BOOT_SECONDS = 180
+SHOWN_LINES = 60
 
 
 class MachineError(Exception):
-    pass
+    """The machine ended, did not answer in time, or a command failed."""
 
 
-def accelerator():
-    return "kvm" if os.access("/dev/kvm", os.R_OK | os.W_OK) else "tcg,thread=multi"
-
-
-def vesper_device(path):
-    """QEMU's arguments for Vesper's device behind a socket."""
-    return ["-chardev", f"socket,id=gpu,path={path}",
-            "-device", "vhost-user-test-device-pci,chardev=gpu,virtio-id=16,num_vqs=2,"
-            "vq_size=256,config_size=20"]
+def leave_on_sigterm():
+    """So that a test that is ended runs its clean-up."""
+    if threading.current_thread() is threading.main_thread():
+        if signal.getsignal(signal.SIGTERM) == signal.SIG_DFL:
+            signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
 
 
 class Machine:
-    """kernel: "stable" or "backports"; memory_backend: "memfd" or "shm"; device: arguments for
-    the GPU (vesper_device(PATH), or those of QEMU's own)."""
+    """Settings are those of qemu.Settings; `programs` is the folder that /mnt/programs shows."""
 
-    def __init__(self, device, kernel="backports", memory="2G", memory_backend="memfd",
-                 programs=None, extra=(), append=""):
-        self.kernel = kernel
-        self.folder = tempfile.mkdtemp(prefix="vesper-vm.")
-        self.out = os.path.join(self.folder, "out")
-        self.console_path = os.path.join(self.folder, "console.log")
-        self.qemu_log_path = os.path.join(self.folder, "qemu.log")
+    def __init__(self, device=None, programs=None, **settings):
+        device = plain_device() if device is None else device
+        self.settings = qemu.Settings(device, **settings)
+        self.programs = programs or image.REPO / "build" / "release" / "tests" / "guest"
+        self.folder = None
+        self.out = None
         self.process = None
-        self.agent = None
-        self.qmp_socket = None
+        self.line = None
+        self.received = b""
+        self.boots = 0
+        self.statuses = {}
         self.number = 0
-        self.answers = {}
-        self.arrived = threading.Condition()
-        self.programs = programs or os.path.join(ROOT, "build", "release", "tests", "guest")
-        self.command = self.compose(device, memory, memory_backend, extra, append)
-        os.mkdir(self.out)
-
-    def compose(self, device, memory, memory_backend, extra, append):
-        folder = os.path.join(GUEST, self.kernel)
-        accel = accelerator()
-        words = ("console=ttyS0 quiet panic=-1 mitigations=off tsc=reliable no_timer_check "
-                 "random.trust_cpu=on " + append)
-        return [
-            QEMU, "-machine", "q35,memory-backend=mem", "-accel", accel,
-            "-cpu", "host" if accel == "kvm" else "max", "-smp", "2", "-m", memory,
-            "-object", f"memory-backend-{memory_backend},id=mem,size={memory},share=on",
-            "-nodefaults", "-no-user-config", "-display", "none",
-            "-kernel", os.path.join(folder, "vmlinux"), "-initrd", os.path.join(folder, "initrd"),
-            "-append", words,
-            "-drive", f"if=virtio,format=raw,readonly=on,file={GUEST}/root.erofs",
-            "-chardev", f"file,id=console,path={self.console_path}", "-serial", "chardev:console",
-            "-chardev", f"socket,id=agent,path={self.folder}/agent,server=on,wait=off",
-            "-serial", "chardev:agent",
-            "-qmp", f"unix:{self.folder}/qmp,server=on,wait=off",
-            "-virtfs", f"local,path={self.programs},mount_tag=programs,security_model=none,"
-            "readonly=on,multidevs=remap",
-            "-virtfs", f"local,path={self.out},mount_tag=out,security_model=none,multidevs=remap",
-            *device, *extra]
+        self.monitor = None
 
     # ---- life ----------------------------------------------------------------------------------
 
     def __enter__(self):
+        leave_on_sigterm()
         try:
             self.start()
         except BaseException:
+            self.show_logs()
             self.stop()
             raise
         return self
@@ -96,156 +77,221 @@ class Machine:
             self.show_logs()
         self.stop()
 
+    def prepare(self):
+        """Makes the machine's folder; returns the image's."""
+        place = image.folder()
+        self.folder = pathlib.Path(tempfile.mkdtemp(prefix="vesper-vm."))
+        self.out = self.folder / "out"
+        self.out.mkdir()
+        if not os.path.isdir(self.programs):
+            self.programs = self.folder / "programs"
+            self.programs.mkdir()
+        image.ram_disk(place / self.settings.kernel / "initrd", self.folder / "ramdisk")
+        return place
+
     def start(self):
-        with open(self.qemu_log_path, "wb") as log:
-            self.process = subprocess.Popen(self.command, stdin=subprocess.DEVNULL, stdout=log,
+        place = self.prepare()
+        console = f"file,id=console,path={self.folder}/console.log"
+        command = qemu.compose(self.settings, place, self.folder, self.programs, console)
+        with open(self.folder / "qemu.log", "wb") as log:
+            self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log,
                                             stderr=subprocess.STDOUT, start_new_session=True)
-        self.agent = self.connect("agent")
-        threading.Thread(target=self.read_answers, daemon=True).start()
+        self.line = self.connect("agent")
         self.wait_ready()
 
     def connect(self, name):
-        deadline = time.monotonic() + 20
+        deadline = time.monotonic() + 30
         while True:
             connection = socket.socket(socket.AF_UNIX)
             try:
-                connection.connect(os.path.join(self.folder, name))
+                connection.connect(str(self.folder / name))
                 return connection
             except OSError:
                 connection.close()
                 if self.process.poll() is not None:
-                    raise MachineError("QEMU has ended:\n" + self.qemu_log()) from None
+                    raise MachineError("QEMU has ended") from None
                 if time.monotonic() > deadline:
-                    raise
+                    raise MachineError(f"QEMU does not listen at {name}") from None
                 time.sleep(0.02)
 
-    def read_answers(self):
-        """The agent's lines: NUMBER STATUS, and `0 ready` at every boot."""
-        rest = b""
-        while True:
-            try:
-                data = self.agent.recv(4096)
-            except OSError:
-                data = b""
-            with self.arrived:
-                if not data:
-                    self.answers["closed"] = True
-                rest += data
-                *lines, rest = rest.split(b"\n")
-                for line in lines:
-                    number, _, status = line.decode(errors="replace").strip().partition(" ")
-                    if number == "0" and status == "ready":
-                        self.answers["boots"] = self.answers.get("boots", 0) + 1
-                    elif number.isdigit() and status.isdigit():
-                        self.answers[int(number)] = int(status)
-                self.arrived.notify_all()
-            if not data:
-                return
-
-    def wait_for(self, key, seconds, what, accept=lambda value: value is not None):
-        deadline = time.monotonic() + seconds
-        with self.arrived:
-            while not accept(self.answers.get(key)):
-                left = deadline - time.monotonic()
-                if self.answers.get("closed"):
-                    raise MachineError(f"the machine ended during {what}")
-                if left <= 0:
-                    raise MachineError(f"no answer after {seconds} s: {what}")
-                self.arrived.wait(min(left, 1))
-            return self.answers[key]
-
     def wait_ready(self, boots=1, seconds=BOOT_SECONDS):
-        self.wait_for("boots", seconds, "boot", lambda value: (value or 0) >= boots)
+        """Waits until the agent has started `boots` times: 2 after a reboot."""
+        self.wait_until(lambda: self.boots >= boots, seconds, "the boot")
+
+    def reboot(self, seconds=BOOT_SECONDS):
+        """As a reset button does; what ran is gone."""
+        boots = self.boots
+        self.send("0 reboot")
+        self.wait_ready(boots + 1, seconds)
+
+    def power_off(self, seconds=30):
+        self.send("0 poweroff")
+        try:
+            self.process.wait(seconds)
+        except subprocess.TimeoutExpired:
+            raise MachineError(f"the machine is not off after {seconds} s") from None
 
     def stop(self):
         if self.process and self.process.poll() is None:
-            os.killpg(self.process.pid, signal.SIGKILL)
+            self.process.kill()
             self.process.wait()
-        for connection in (self.agent, self.qmp_socket):
+        for connection in (self.line, self.monitor):
             if connection:
                 connection.close()
-        shutil.rmtree(self.folder, ignore_errors=True)
+        self.line = self.monitor = None
+        if self.folder:
+            shutil.rmtree(self.folder, ignore_errors=True)
+            self.folder = None
 
-    def power_off(self, seconds=30):
-        self.agent.sendall(b"0 poweroff\n")
-        self.process.wait(seconds)
+    # ---- the agent's line ----------------------------------------------------------------------
+
+    def send(self, text):
+        try:
+            self.line.sendall(text.encode() + b"\n")
+        except OSError:
+            raise MachineError("the machine has ended") from None
+
+    def receive(self, seconds):
+        """Takes what the agent says within so many seconds, if anything."""
+        self.line.settimeout(max(seconds, 0.001))
+        try:
+            data = self.line.recv(4096)
+        except TimeoutError:
+            return
+        except OSError:
+            data = b""
+        if not data:
+            raise MachineError("the machine has ended")
+        *lines, self.received = (self.received + data).split(b"\n")
+        for line in lines:
+            number, _, status = line.decode(errors="replace").partition(" ")
+            if number == "0" and status == "ready":
+                self.boots += 1
+            elif number.isdigit() and status.isdigit():
+                self.statuses[int(number)] = int(status)
+
+    def wait_until(self, condition, seconds, what, step=1.0):
+        deadline = time.monotonic() + seconds
+        while not condition():
+            left = deadline - time.monotonic()
+            if left <= 0:
+                raise MachineError(f"not done after {seconds} s: {what}")
+            try:
+                self.receive(min(left, step))
+            except MachineError as error:
+                raise MachineError(f"{error}, during: {what}") from None
 
     # ---- commands ------------------------------------------------------------------------------
 
-    def send(self, command):
+    def begin(self, command, mesa=None):
+        """Starts a shell command (or script) that runs beside others; returns its number. `mesa`
+        is "stable" or "backports": the guest driver that it uses."""
         self.number += 1
-        if "\n" in command or len(command) > 3000:
-            raise ValueError("one short line")
-        self.agent.sendall(f"{self.number} {command}\n".encode())
+        if mesa:
+            command = f"exec with-mesa {mesa} sh -c {quoted(command)}"
+        (self.out / f"{self.number}.sh").write_text(command + "\n", encoding="utf-8")
+        self.send(f"{self.number} run")
         return self.number
 
-    def run(self, command, seconds=60):
-        """Runs a shell command; (status, output)."""
-        number = self.send(command)
-        status = self.wait_for(number, seconds, command)
-        return status, self.output(number)
+    def finish(self, number, seconds=60):
+        """Waits for a command and returns (status, output). One that takes longer is ended, with
+        all that it has started in its process group."""
+        try:
+            self.wait_until(lambda: number in self.statuses, seconds, f"command {number}")
+        except MachineError as error:
+            self.kill(number)
+            raise MachineError(f"{error}: {self.script(number)}\n{self.output(number)}") from None
+        return self.statuses[number], self.output(number)
 
-    def check(self, command, seconds=60):
-        status, output = self.run(command, seconds)
+    def run(self, command, seconds=60, mesa=None):
+        """Runs a shell command; (status, output)."""
+        return self.finish(self.begin(command, mesa), seconds)
+
+    def check(self, command, seconds=60, mesa=None):
+        """Runs a shell command that must succeed; returns its output."""
+        status, output = self.run(command, seconds, mesa)
         if status != 0:
-            raise MachineError(f"{command}: status {status}\n{output}")
+            raise MachineError(f"status {status}: {command}\n{output}")
         return output
 
-    def begin(self, command):
-        """Starts a command that runs beside others; see finish."""
-        return self.send("& " + command)
+    def signal(self, number, name="TERM"):
+        """Sends a signal to the process group of a command."""
+        self.send(f"{number} signal {name}")
 
-    def finish(self, number, seconds=60):
-        status = self.wait_for(number, seconds, f"command {number}")
-        return status, self.output(number)
+    def kill(self, number):
+        try:
+            self.signal(number, "KILL")
+        except MachineError:
+            pass
+
+    def is_running(self, number):
+        self.receive(0)
+        return number not in self.statuses
+
+    def script(self, number):
+        return (self.out / f"{number}.sh").read_text(encoding="utf-8").strip()
 
     def output(self, number):
-        with open(os.path.join(self.out, f"{number}.log"), encoding="utf-8",
-                  errors="replace") as file:
-            return file.read()
+        """What a command has written so far."""
+        try:
+            return (self.out / f"{number}.log").read_text(encoding="utf-8", errors="replace")
+        except FileNotFoundError:
+            return ""
 
     def wait_output(self, number, text, seconds=60):
-        """Waits until a running command has written `text`."""
-        deadline = time.monotonic() + seconds
-        while True:
-            try:
-                output = self.output(number)
-            except FileNotFoundError:
-                output = ""
-            if text in output:
-                return output
-            if number in self.answers or time.monotonic() > deadline:
-                raise MachineError(f"command {number} never wrote {text!r}:\n{output}")
-            time.sleep(0.05)
+        """Waits until a running command has written `text`; returns all that it has written."""
+        try:
+            self.wait_until(lambda: text in self.output(number) or number in self.statuses,
+                            seconds, f"command {number} writes {text!r}", step=0.05)
+        except MachineError as error:
+            raise MachineError(f"{error}\n{self.output(number)}") from None
+        output = self.output(number)
+        if text not in output:
+            raise MachineError(f"command {number} never wrote {text!r}:\n{output}")
+        return output
 
     # ---- logs and the monitor ------------------------------------------------------------------
 
     def qemu_log(self):
-        with open(self.qemu_log_path, encoding="utf-8", errors="replace") as file:
-            return file.read()
+        return (self.folder / "qemu.log").read_text(encoding="utf-8", errors="replace")
 
     def console(self):
-        with open(self.console_path, encoding="utf-8", errors="replace") as file:
-            return file.read()
+        """What the kernel wrote: warnings and worse, from the start."""
+        return (self.folder / "console.log").read_text(encoding="utf-8", errors="replace")
+
+    def kernel_log(self):
+        """The kernel's whole log, if the machine still answers."""
+        return self.run("dmesg", 20)[1]
 
     def show_logs(self):
-        for name, read in (("QEMU", self.qemu_log), ("console", self.console)):
+        for name, read in (("QEMU", self.qemu_log), ("console", self.console),
+                           ("kernel", self.kernel_log)):
             try:
-                lines = read().splitlines()[-40:]
-            except OSError:
-                lines = []
-            print(f"-- {name}", *lines, sep="\n")
+                lines = read().splitlines()[-SHOWN_LINES:]
+            except (OSError, TypeError, AttributeError, MachineError):
+                continue
+            print(f"-- {name}", *lines, sep="\n", file=sys.stderr, flush=True)
 
     def qmp(self, command, **arguments):
-        if not self.qmp_socket:
-            self.qmp_socket = self.connect("qmp").makefile("rw")
-            self.qmp_socket.readline()
+        """A command to QEMU's monitor; returns its answer."""
+        if not self.monitor:
+            self.monitor = self.connect("qmp")
+            self.monitor.settimeout(30)
+            self.monitor = self.monitor.makefile("rw", encoding="utf-8")
+            self.monitor.readline()
             self.qmp("qmp_capabilities")
-        self.qmp_socket.write(json.dumps({"execute": command, "arguments": arguments}) + "\n")
-        self.qmp_socket.flush()
+        self.monitor.write(json.dumps({"execute": command, "arguments": arguments}) + "\n")
+        self.monitor.flush()
         while True:
-            answer = json.loads(self.qmp_socket.readline())
+            text = self.monitor.readline()
+            if not text:
+                raise MachineError(f"QEMU has ended during {command}")
+            answer = json.loads(text)
             if "return" in answer:
                 return answer["return"]
             if "error" in answer:
-                raise MachineError(f"{command}: {answer['error']}")
+                raise MachineError(f"{command}: {answer['error']['desc']}")
+
+
+def quoted(text):
+    return "'" + text.replace("'", "'\\''") + "'"
