@@ -112,14 +112,26 @@ void gpu_ctx_attach_resource(struct device *device, struct gpu_request *request)
     gpu_request_succeed(device, request);
 }
 
+/* The driver of a lost context cleans up: nothing is wrong with that, even where the context ended
+ * before it made what is taken away. */
+static void detach_from_lost(struct device *device, struct gpu_request *request,
+                             const struct gpu_context *context) {
+    const uint32_t id = gpu_request_as(request, wire_resource)->resource_id;
+    struct gpu_resource *resource = gpu_resource_find(device, id);
+    struct gpu_attachment *attachment = resource ? find_attachment(context, resource) : NULL;
+    if (attachment) {
+        gpu_attachment_destroy(attachment);
+    }
+    gpu_request_succeed(device, request);
+}
+
 void gpu_ctx_detach_resource(struct device *device, struct gpu_request *request) {
-    struct gpu_context *context = gpu_context_find(device, request->header.ctx_id);
-    if (context && context->lost) {
-        gpu_request_succeed(device, request); /* a driver cleans up: nothing is wrong with that */
+    struct gpu_context *context = gpu_context_even_lost(device, request);
+    if (!context) {
         return;
     }
-    context = gpu_context_of(device, request);
-    if (!context) {
+    if (context->lost) {
+        detach_from_lost(device, request, context);
         return;
     }
     struct gpu_resource *resource =

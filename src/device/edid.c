@@ -7,6 +7,7 @@
 #define REFRESH_HZ 60
 #define SIDE_MAX 4095        /* of a detailed timing */
 #define CLOCK_10KHZ_MAX 65535
+#define MILLIMETRES_MAX 2550
 #define MADE_IN 2025
 
 struct timing {
@@ -45,8 +46,12 @@ static bool fits_detailed(const struct timing *timing) {
            timing->clock_10khz <= CLOCK_10KHZ_MAX;
 }
 
+/* 96 dots per inch, at most what the first block can say in whole centimetres. */
 static uint32_t to_millimetres(uint32_t pixels) {
-    const uint32_t millimetres = pixels * 254 / 960; /* 96 dots per inch */
+    const uint32_t millimetres = pixels * 254 / 960;
+    if (millimetres > MILLIMETRES_MAX) {
+        return MILLIMETRES_MAX;
+    }
     return millimetres ? millimetres : 1;
 }
 
@@ -179,11 +184,10 @@ size_t gpu_edid_make(uint8_t out[GPU_EDID_BYTES_MAX], uint32_t number, uint32_t 
     memset(out, 0, GPU_EDID_BYTES_MAX);
     put_identity(out, number);
     put_colours(out);
-    out[21] = (uint8_t)((width_mm + 5) / 10 < 255 ? (width_mm + 5) / 10 : 255);
-    out[22] = (uint8_t)((height_mm + 5) / 10 < 255 ? (height_mm + 5) / 10 : 255);
+    out[21] = (uint8_t)((width_mm + 5) / 10);
+    out[22] = (uint8_t)((height_mm + 5) / 10);
     put_common_modes(out);
-    put_detailed(out + 54, &first, width_mm < SIDE_MAX ? width_mm : SIDE_MAX,
-                 height_mm < SIDE_MAX ? height_mm : SIDE_MAX);
+    put_detailed(out + 54, &first, width_mm, height_mm);
     out[108 + 3] = 0x10; /* the fourth descriptor says nothing */
     out[126] = extended;
     put_checksum(out, GPU_EDID_BLOCK_BYTES);

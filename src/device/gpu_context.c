@@ -13,15 +13,19 @@ struct gpu_context *gpu_context_find(struct device *device, uint32_t ctx_id) {
     return (struct gpu_context *)id_table_find(&device->contexts, ctx_id);
 }
 
-struct gpu_context *gpu_context_of(struct device *device, struct gpu_request *request) {
+struct gpu_context *gpu_context_even_lost(struct device *device, struct gpu_request *request) {
     const uint32_t ctx_id = request->header.ctx_id;
     struct gpu_context *context = gpu_context_find(device, ctx_id);
     if (!context) {
         gpu_refuse(device, request, WIRE_ERR_INVALID_CONTEXT_ID, "ctx_id %u: no such context",
                    ctx_id);
-        return NULL;
     }
-    if (context->lost) {
+    return context;
+}
+
+struct gpu_context *gpu_context_of(struct device *device, struct gpu_request *request) {
+    struct gpu_context *context = gpu_context_even_lost(device, request);
+    if (context && context->lost) {
         gpu_refuse(device, request, WIRE_ERR_UNSPEC, "%s has ended: %s", context->label,
                    context->lost_reason);
         return NULL;
@@ -154,10 +158,8 @@ static void settle_destroyed(struct device *device, struct gpu_request *request)
 void gpu_ctx_destroy(struct device *device, struct gpu_request *request) {
     const uint32_t ctx_id = request->header.ctx_id;
     gpu_requests_cancel_parked(device, GPU_LANE_CONTEXT, ctx_id, settle_destroyed);
-    struct gpu_context *context = gpu_context_find(device, ctx_id);
+    struct gpu_context *context = gpu_context_even_lost(device, request);
     if (!context) {
-        gpu_refuse(device, request, WIRE_ERR_INVALID_CONTEXT_ID, "ctx_id %u: no such context",
-                   ctx_id);
         return;
     }
     gpu_context_end(device, context, false);

@@ -43,6 +43,8 @@ struct gpu_context *gpu_context_find(struct device *device, uint32_t ctx_id);
 /* The same for the context of a request, which is refused where there is none or where it is
  * lost: then NULL, and the request is gone. */
 struct gpu_context *gpu_context_of(struct device *device, struct gpu_request *request);
+/* The same, but lost ones are found, too. */
+struct gpu_context *gpu_context_even_lost(struct device *device, struct gpu_request *request);
 
 /* Handles what the context left. */
 void gpu_context_receive(struct device *device, struct gpu_context *context,

@@ -253,6 +253,29 @@ static void test_ends_while_attached(void **state) {
     world_destroy(world);
 }
 
+/* The driver of a lost context takes away what it had, and what it believes to have. */
+static void test_detach_from_a_lost_context(void **state) {
+    (void)state;
+    struct world *world = world_create(NULL, 1);
+    struct fake_context *context = world_context(world, 1);
+    world_host_blob(world, context, 1, 5, 4096);
+    world_host_blob(world, context, 1, 6, 4096);
+    struct answer *created = world_send_blob(world, 1, 7, 4096);
+    fake_lose(context, "a bad command");
+    world_dispatch(world);
+    assert_refused(created, WIRE_ERR_UNSPEC, "RESOURCE_CREATE_BLOB", "a bad command");
+    assert_refused(attach(world, 1, 5), WIRE_ERR_UNSPEC, "CTX_ATTACH_RESOURCE", "has ended");
+    for (uint32_t id = 5; id <= 7; id++) {
+        assert_ok(detach(world, 1, id));
+        assert_ok(detach(world, 1, id));
+    }
+    assert_int_equal(fake_count(context, FAKE_DETACH), 2); /* 5 and 6, once each */
+    assert_ok(SEND(world, wire_resource, WIRE_RESOURCE_UNREF, .resource_id = 5));
+    assert_int_equal(fake_count(context, FAKE_DETACH), 2);
+    assert_ok(destroy(world, 1));
+    world_destroy(world);
+}
+
 /* A context can only take storage: the rest is noted. */
 static void test_attach_without_storage(void **state) {
     (void)state;
@@ -281,6 +304,7 @@ int main(void) {
         cmocka_unit_test(test_lost_context),
         cmocka_unit_test(test_attach_and_detach),
         cmocka_unit_test(test_ends_while_attached),
+        cmocka_unit_test(test_detach_from_a_lost_context),
         cmocka_unit_test(test_attach_without_storage),
     };
     return cmocka_run_group_tests_name("device contexts", tests, NULL, NULL) ? 1 : 0;

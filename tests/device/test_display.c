@@ -208,6 +208,9 @@ static void test_edid_of_large_modes(void **state) {
         const struct detailed timing = read_detailed(edid);
         assert_int_equal(timing.width, modes[i][2]);
         assert_int_equal(timing.height, modes[i][3]);
+        /* Both say the same size, as far as they can. */
+        assert_int_equal((timing.width_mm + 5) / 10, edid[21]);
+        assert_int_equal((timing.height_mm + 5) / 10, edid[22]);
         const uint8_t *block = edid + GPU_EDID_BLOCK_BYTES;
         assert_int_equal(block[0], 0x70);
         check_sum(block + 1, 5 + block[2]); /* the section: header, data, checksum */

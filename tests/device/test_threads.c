@@ -90,8 +90,8 @@ static void test_up_calls_from_threads(void **state) {
         start(&speakers[i], speak);
     }
     world_2d(world, 99999, 4, 4);
-    assert_ok(
-        SEND(world, wire_set_scanout, WIRE_SET_SCANOUT, .resource_id = 99999, .rect = {0, 0, 4, 4}));
+    assert_ok(SEND(world, wire_set_scanout, WIRE_SET_SCANOUT, .resource_id = 99999,
+                   .rect = {0, 0, 4, 4}));
     start(&screen, present);
     for (uint32_t round = 1; round <= ROUNDS; round++) {
         struct answer *fences[CONTEXTS], *blobs[CONTEXTS];
