@@ -38,6 +38,10 @@ void session_options_init(struct session_options *options);
          "resources of the guest at once (65536)"},                                                \
         {"--max-mappings", CLI_U32, &(o).server.device.limits.mappings, "N",                       \
          "memories mapped by the guest at once (4096)"},                                           \
+        {"--max-parked", CLI_U32, &(o).server.device.limits.parked, "N",                           \
+         "requests of the guest not answered yet (65536)"},                                        \
+        {"--max-backing-pieces", CLI_U32, &(o).server.device.limits.backing_pieces, "N",           \
+         "pieces of guest memory behind one resource (1048576)"},                                  \
         {"--max-pixel-bytes", CLI_BYTES_U64, &(o).server.device.limits.pixel_bytes, "BYTES",       \
          "pictures of the guest kept here (1G)"},                                                  \
         {"--max-objects", CLI_U64, &(o).server.device.context_limits.objects, "N",                 \
