@@ -1,5 +1,5 @@
 """Blobs in the host-visible region: requests on the back-end channel, answers that come late,
-wrong or never, and the memory table that has to come before the guest is told."""
+wrong or never, and when the guest is told."""
 
 import errno
 import os
@@ -25,11 +25,6 @@ class MappingCase(peer.VhostCase):
         self.assertEqual(monitor.wait_used(), [(request.head, 8)])
         return struct.unpack("<q", request.room())[0]
 
-    def is_pending(self, monitor, seconds=0.1):
-        used = monitor.queues[0].next_used
-        peer.time.sleep(seconds)
-        return monitor.queues[0].get_used() == used
-
     def show(self, monitor, offset, size, fd):
         """The table that QEMU sends when the mapping is in the guest's address space."""
         region = peer.Region(BAR + offset, size, fd=fd, user=peer.USER_BASE * 2 + offset)
@@ -41,7 +36,7 @@ class MappingCase(peer.VhostCase):
         request = self.begin_map(monitor, offset, size, word)
         place, length, fd = monitor.receive_map()
         self.assertEqual((place, length), (offset, size))
-        monitor.answer(peer.SHMEM_MAP)
+        monitor.answer_map()
         self.show(monitor, offset, size, fd)
         os.close(fd)
         self.assertEqual(self.result(monitor, request), 0)
@@ -80,75 +75,48 @@ class Mapping(MappingCase):
         self.assertEqual(os.pread(fd, 4, 0), struct.pack("<I", 0x12345678))
         self.assertGreaterEqual(os.fstat(fd).st_size, SIZE)
         os.close(fd)
-        monitor.answer(peer.SHMEM_MAP, 1)
+        monitor.answer_map(1)
         self.assertEqual(self.result(monitor, request), -errno.EIO)
 
-    def test_answered_after_the_table(self):
-        """Not when the monitor answers: the guest could be faster than the mapping."""
+    def test_answered_when_it_has_taken_effect(self):
+        """Not when the monitor answers the map: the guest could be faster than the mapping."""
         monitor = self.monitor()
-        request = self.begin_map(monitor)
-        _, _, fd = monitor.receive_map()
-        other = peer.Region(BAR + (1 << 30), SIZE)
         queue = monitor.queues[0]
-        used = queue.get_used()
-        monitor.answer(peer.SHMEM_MAP)
-        # Tables that do not name it do not count.
-        for regions in (monitor.memory.regions, [*monitor.memory.regions, other]):
-            monitor.set_memory(regions)
-            self.assertEqual(queue.get_used(), used)
-        self.show(monitor, 0, SIZE, fd)
-        self.assertEqual(self.result(monitor, request), 0)
-        other.close()
-        os.close(fd)
-
-    def test_table_before_the_answer(self):
-        """Two sockets have no order between them."""
-        monitor = self.monitor()
         request = self.begin_map(monitor)
         _, _, fd = monitor.receive_map()
-        self.show(monitor, 0, SIZE, fd)
-        self.assertTrue(self.is_pending(monitor))
-        monitor.answer(peer.SHMEM_MAP)
+        for step in (lambda: monitor.answer(peer.SHMEM_MAP), lambda: self.show(monitor, 0, SIZE, fd)):
+            step()
+            monitor.echo(b"meanwhile", queue=peer.CURSOR)
+            peer.time.sleep(0.1)
+            self.assertEqual(queue.get_used(), 0)
+        monitor.answer(peer.SHARED_OBJECT_REMOVE, 1)
         self.assertEqual(self.result(monitor, request), 0)
         os.close(fd)
 
-    def test_table_that_never_comes(self):
-        """A front end that sends none, or a region that the guest has not placed."""
+    def test_failure_then_another_at_the_same_place(self):
+        """The second answer to the map that failed is not one to the next map."""
         monitor = self.monitor()
-        for count in range(3):
-            request = self.begin_map(monitor, SIZE * count)
-            os.close(monitor.receive_map()[2])
-            monitor.answer(peer.SHMEM_MAP)
-            self.assertEqual(self.result(monitor, request), 0)
-        self.server.wait_for_log("no memory table names the mapping at 0; going on")
-        # It is not waited for any more, until one comes.
-        self.assertEqual(self.server.log().count("no memory table names"), 1)
-
-    def test_more_than_a_table_holds(self):
-        """With 2 regions of RAM and 7 mappings no table comes; the answer must do."""
-        monitor = self.monitor()
-        for count in range(6):
-            self.map(monitor, SIZE * count)
-        for count in range(6, 20):
-            request = self.begin_map(monitor, SIZE * count)
-            os.close(monitor.receive_map()[2])
-            monitor.answer(peer.SHMEM_MAP)
-            self.assertEqual(self.result(monitor, request), 0)
-        self.assertNotIn("no memory table names", self.server.log())
-        for count in range(6, 20):
-            request = self.begin_unmap(monitor, SIZE * count)
-            monitor.receive_unmap()
-            monitor.answer(peer.SHMEM_UNMAP)
-            self.assertEqual(self.result(monitor, request), 0)
-        for count in range(6):
-            self.unmap(monitor, SIZE * count)
+        request = self.begin_map(monitor)
+        os.close(monitor.receive_map()[2])
+        monitor.answer(peer.SHMEM_MAP, 1)
+        self.assertEqual(self.result(monitor, request), -errno.EIO)
+        request = self.begin_map(monitor)
+        os.close(monitor.receive_map()[2])
+        used = monitor.queues[0].get_used()
+        monitor.answer(peer.SHARED_OBJECT_REMOVE, 1)
+        monitor.answer(peer.SHMEM_MAP)
+        monitor.echo(b"meanwhile", queue=peer.CURSOR)
+        peer.time.sleep(0.1)
+        self.assertEqual(monitor.queues[0].get_used(), used)
+        monitor.answer(peer.SHARED_OBJECT_REMOVE, 1)
+        self.assertEqual(self.result(monitor, request), 0)
 
     def test_1000_mappings(self):
         monitor = self.monitor()
         for count in range(1000):
             request = self.begin_map(monitor, SIZE * count)
             os.close(monitor.receive_map()[2])
-            monitor.answer(peer.SHMEM_MAP)
+            monitor.answer_map()
             self.assertEqual(self.result(monitor, request), 0)
         self.assertEqual(monitor.counts()["mappings"], 1000)
         for count in reversed(range(1000)):
@@ -172,7 +140,7 @@ class Mapping(MappingCase):
         self.assertEqual(places, [SIZE * i for i in range(20)])
         self.assertEqual(monitor.queues[0].get_used(), 0)
         for i in range(20):
-            monitor.answer(peer.SHMEM_MAP, i % 2)
+            monitor.answer_map(i % 2)
         monitor.wait_used(20)
         for i, request in enumerate(requests):
             self.assertEqual(struct.unpack("<q", request.room())[0], -errno.EIO if i % 2 else 0)
@@ -198,7 +166,7 @@ class Mapping(MappingCase):
         monitor = self.monitor()
         request = self.begin_map(monitor)
         os.close(monitor.receive_map()[2])
-        monitor.answer(peer.SHMEM_MAP, 5)
+        monitor.answer_map(5)
         self.assertEqual(self.result(monitor, request), -errno.EIO)
         self.server.wait_for_log("the monitor failed at BACKEND_SHMEM_MAP (offset 0, "
                                  f"{SIZE:#x} bytes)")
@@ -225,11 +193,42 @@ class Mapping(MappingCase):
         for queue in monitor.queues:
             monitor.start_queue(queue)
         self.assertEqual(monitor.receive_unmap(), (SIZE, SIZE))
-        monitor.answer(peer.SHMEM_MAP)
+        monitor.answer_map()
         monitor.answer(peer.SHMEM_UNMAP, 1)
         self.map(monitor, 0)
         self.map(monitor, SIZE)
         self.assertEqual(monitor.counts()["mappings"], 2)
+
+    def stop(self, monitor):
+        return [monitor.stop_queue(queue) for queue in monitor.queues]
+
+    def test_map_that_crosses_a_reset(self):
+        """The monitor carries it out after it has dropped all mappings of the reset."""
+        monitor = self.monitor()
+        self.begin_map(monitor)
+        os.close(monitor.receive_map()[2])
+        self.stop(monitor)
+        monitor.answer_map()
+        for queue in monitor.queues:
+            queue.clear()
+            queue.call.take()
+            monitor.start_queue(queue)
+        self.assertEqual(monitor.receive_unmap(), (0, SIZE))
+        monitor.answer(peer.SHMEM_UNMAP)
+        self.map(monitor)
+
+    def test_map_that_crosses_a_pause(self):
+        """It is there afterwards, and the guest is told."""
+        monitor = self.monitor()
+        monitor.echo(b"")
+        request = self.begin_map(monitor)
+        os.close(monitor.receive_map()[2])
+        bases = self.stop(monitor)
+        monitor.answer_map()
+        for queue, base in zip(monitor.queues, bases):
+            monitor.start_queue(queue, base)
+        self.assertEqual(self.result(monitor, request), 0)
+        self.unmap(monitor)
 
 
 class Channel(MappingCase):
@@ -241,7 +240,8 @@ class Channel(MappingCase):
     def test_closed_while_asked(self):
         monitor = self.monitor()
         requests = [self.begin_map(monitor, SIZE * i) for i in range(3)]
-        os.close(monitor.receive_map()[2])
+        for _ in requests:
+            os.close(monitor.receive_map()[2])
         monitor.channel.close()
         self.server.wait_for_log("the channel for our requests is closed: ")
         monitor.wait_used(3)
@@ -306,7 +306,7 @@ class Channel(MappingCase):
             offset, _, fd = monitor.receive_map()
             self.assertEqual(offset, SIZE * i)
             os.close(fd)
-            monitor.answer(peer.SHMEM_MAP)
+            monitor.answer_map()
         self.assertEqual(len(monitor.wait_used(count)), len(requests))
         for request in requests:
             self.assertEqual(struct.unpack("<q", request.room())[0], 0)

@@ -34,8 +34,12 @@ static struct vhost_ask *get_ask(const struct vhost_channel *channel, size_t ind
     return &channel->asks[(channel->first + index) % channel->capacity];
 }
 
-static int reserve_ask(struct vhost_channel *channel) {
-    if (channel->count < channel->capacity) {
+/* Room for `count` (at most 2) more. */
+static int reserve_asks(struct vhost_channel *channel, size_t count) {
+    if (channel->fd < 0) {
+        return -ENOTCONN;
+    }
+    if (channel->count + count <= channel->capacity) {
         return 0;
     }
     const size_t capacity = channel->capacity ? channel->capacity * 2 : 64;
@@ -57,10 +61,7 @@ static int reserve_ask(struct vhost_channel *channel) {
 }
 
 static int add_ask(struct vhost_channel *channel, const struct vhost_ask *ask) {
-    if (channel->fd < 0) {
-        return -ENOTCONN;
-    }
-    int error = reserve_ask(channel);
+    int error = reserve_asks(channel, 1);
     if (error) {
         return error;
     }
@@ -94,10 +95,17 @@ static void pass_answer(struct vhost_channel *channel, const struct vhost_ask *a
 
 int vhost_channel_map(struct vhost_channel *channel, struct storage *storage, uint64_t offset,
                       uint64_t size) {
-    return add_ask(channel, &(struct vhost_ask){.kind = VHOST_BACKEND_SHMEM_MAP,
-                                                .offset = offset,
-                                                .size = size,
-                                                .storage = storage});
+    int error = reserve_asks(channel, 2);
+    if (!error) {
+        add_ask(channel, &(struct vhost_ask){.kind = VHOST_BACKEND_SHMEM_MAP,
+                                             .offset = offset,
+                                             .size = size,
+                                             .storage = storage});
+        /* There is no request that does nothing: this one removes an object that nobody added. */
+        add_ask(channel, &(struct vhost_ask){.kind = VHOST_BACKEND_SHARED_OBJECT_REMOVE,
+                                             .offset = offset});
+    }
+    return error;
 }
 
 int vhost_channel_unmap(struct vhost_channel *channel, uint64_t offset, uint64_t size) {
@@ -106,10 +114,11 @@ int vhost_channel_unmap(struct vhost_channel *channel, uint64_t offset, uint64_t
                                                 .size = size});
 }
 
-int vhost_channel_barrier(struct vhost_channel *channel, uint64_t offset) {
-    /* There is no request that does nothing: this one removes an object that nobody has added. */
-    return add_ask(channel, &(struct vhost_ask){.kind = VHOST_BACKEND_SHARED_OBJECT_REMOVE,
-                                                .offset = offset});
+void vhost_channel_take_away(struct vhost_channel *channel, uint64_t offset, uint64_t size) {
+    (void)add_ask(channel, &(struct vhost_ask){.kind = VHOST_BACKEND_SHMEM_UNMAP,
+                                               .ignored = true,
+                                               .offset = offset,
+                                               .size = size});
 }
 
 int vhost_channel_tell_config(struct vhost_channel *channel) {
@@ -175,9 +184,8 @@ void vhost_channel_forget(struct vhost_channel *channel) {
     channel->count = kept;
     for (size_t i = 0; i < begun; i++) {
         const struct vhost_ask ask = *get_ask(channel, i);
-        if (ask.kind == VHOST_BACKEND_SHMEM_MAP &&
-            vhost_channel_unmap(channel, ask.offset, ask.size) == 0) {
-            get_ask(channel, channel->count - 1)->ignored = true;
+        if (ask.kind == VHOST_BACKEND_SHMEM_MAP) {
+            vhost_channel_take_away(channel, ask.offset, ask.size);
         }
     }
 }

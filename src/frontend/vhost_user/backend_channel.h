@@ -11,7 +11,7 @@
 #include "frontend/vhost_user/wire.h"
 #include "renderer/storage.h"
 
-/* Requests that are not answered yet: two for each mapping that a device has at most. */
+/* Requests that are not answered yet: four for each mapping that a device has by default. */
 #define VHOST_ASKS_MAX 16384
 
 struct vhost_ask {
@@ -48,15 +48,14 @@ void vhost_channel_open(struct vhost_channel *channel, int fd);
 void vhost_channel_close(struct vhost_channel *channel);
 
 /* Requests, answered later: never from inside. 0 or a negative errno (-ENOTCONN, -ENOMEM, -EBUSY:
- * too many under way). */
+ * too many under way). A map is followed by a SHARED_OBJECT_REMOVE, whose answer, with the same
+ * offset and an error of no meaning, says that the map has taken effect. */
 int vhost_channel_map(struct vhost_channel *channel, struct storage *storage, uint64_t offset,
                       uint64_t size);
 int vhost_channel_unmap(struct vhost_channel *channel, uint64_t offset, uint64_t size);
-/* Answered once the monitor has done all that was asked before, whatever it answered already: it
- * answers a map before the guest can see it. The answer's error means nothing. `offset` comes back
- * with it. */
-int vhost_channel_barrier(struct vhost_channel *channel, uint64_t offset);
 int vhost_channel_tell_config(struct vhost_channel *channel);
+/* As vhost_channel_unmap, with nobody to hear of the answer, or of a failure to ask. */
+void vhost_channel_take_away(struct vhost_channel *channel, uint64_t offset, uint64_t size);
 /* Drops what nobody waits for any more: a reset. Mappings that have been asked for and not been
  * answered are taken away again. */
 void vhost_channel_forget(struct vhost_channel *channel);

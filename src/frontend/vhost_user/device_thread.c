@@ -7,8 +7,7 @@
 #include "frontend/vhost_user/notify.h"
 #include "util/log.h"
 
-#define NS_PER_MS UINT64_C(1000000)
-#define PATIENCE_NS (UINT64_C(5) * 1000 * NS_PER_MS)
+#define PATIENCE_NS (UINT64_C(5) * 1000 * 1000 * 1000)
 
 enum {
     POLL_WAKE,
@@ -201,7 +200,6 @@ void vhost_thread_update_table(struct vhost_thread *thread) {
     for (size_t i = 0; i < DEVICE_QUEUE_COUNT; i++) {
         vhost_queue_move(&thread->queues[i], thread->table);
     }
-    vhost_mappings_set_table(&thread->mappings, thread->table);
     vhost_table_unref(before);
 }
 
@@ -232,9 +230,17 @@ static void settle_reset(struct vhost_thread *thread, const struct vhost_queue *
     }
     if (vhost_queue_goes_on(queue)) {
         log_info("the machine goes on after a pause");
+        vhost_mappings_resume(&thread->mappings);
     } else {
         reset_device(thread);
     }
+}
+
+uint16_t vhost_thread_stop_queue(struct vhost_thread *thread, struct vhost_queue *queue) {
+    if (queue->index == DEVICE_QUEUE_CONTROL && queue->state != VHOST_QUEUE_STOPPED) {
+        vhost_mappings_pause(&thread->mappings);
+    }
+    return vhost_queue_stop(queue);
 }
 
 bool vhost_thread_start_queue(struct vhost_thread *thread, struct vhost_queue *queue) {
@@ -309,18 +315,6 @@ static void fill_polls(struct vhost_thread *thread, struct pollfd *polls) {
     }
 }
 
-static int get_timeout(const struct vhost_thread *thread, bool busy) {
-    if (busy) {
-        return 0;
-    }
-    const uint64_t deadline_ns = vhost_mappings_next_deadline(&thread->mappings);
-    if (deadline_ns == UINT64_MAX) {
-        return -1;
-    }
-    const uint64_t now_ns = platform_now_ns();
-    return deadline_ns <= now_ns ? 0 : (int)((deadline_ns - now_ns + NS_PER_MS - 1) / NS_PER_MS);
-}
-
 /* What the control thread left comes first: it may be about the queues. */
 static void serve_others(struct vhost_thread *thread, const struct pollfd *polls) {
     if (polls[POLL_WAKE].revents) {
@@ -333,9 +327,6 @@ static void serve_others(struct vhost_thread *thread, const struct pollfd *polls
     }
     if (polls[POLL_DEVICE].revents) {
         device_dispatch(thread->device);
-    }
-    if (thread->mappings.waiting > 0) {
-        vhost_mappings_expire(&thread->mappings, platform_now_ns());
     }
 }
 
@@ -364,7 +355,7 @@ int vhost_thread_run(struct vhost_thread *thread) {
         struct pollfd polls[POLL_COUNT];
         vhost_channel_flush(&thread->mappings.channel);
         fill_polls(thread, polls);
-        if (poll(polls, POLL_COUNT, get_timeout(thread, busy)) < 0) {
+        if (poll(polls, POLL_COUNT, busy ? 0 : -1) < 0) {
             if (errno != EINTR && errno != EAGAIN) {
                 error = -errno;
                 break;

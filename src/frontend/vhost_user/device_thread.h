@@ -72,6 +72,8 @@ void vhost_thread_update_table(struct vhost_thread *thread);
 /* Starts a queue that is ready and stopped; true where it is not. False, with the reason logged,
  * where it cannot be started. */
 bool vhost_thread_start_queue(struct vhost_thread *thread, struct vhost_queue *queue);
+/* Stops a queue. Gives the index of the first request that was not taken. */
+uint16_t vhost_thread_stop_queue(struct vhost_thread *thread, struct vhost_queue *queue);
 /* Stops the queues; the device begins anew. */
 void vhost_thread_reset(struct vhost_thread *thread);
 /* The monitor has gone. */

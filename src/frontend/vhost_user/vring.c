@@ -71,7 +71,7 @@ static bool call_change(struct vhost_thread *thread, void *argument) {
 
 static bool call_stop(struct vhost_thread *thread, void *argument) {
     struct vhost_vring_state *state = argument;
-    state->num = vhost_queue_stop(&thread->queues[state->index]);
+    state->num = vhost_thread_stop_queue(thread, &thread->queues[state->index]);
     return true;
 }
 

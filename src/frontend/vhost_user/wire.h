@@ -37,7 +37,7 @@ enum vhost_request {
 /* Our requests. */
 enum vhost_backend_request {
     VHOST_BACKEND_CONFIG_CHANGE = 2,
-    VHOST_BACKEND_SHARED_OBJECT_REMOVE = 7,
+    VHOST_BACKEND_SHARED_OBJECT_REMOVE = 7, /* for its answer only */
     VHOST_BACKEND_SHMEM_MAP = 9,
     VHOST_BACKEND_SHMEM_UNMAP = 10,
 };
