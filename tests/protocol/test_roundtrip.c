@@ -164,6 +164,20 @@ static void check_request(struct test *t, const void *arguments) {
     free(bytes);
 }
 
+/* Guests give a window of exactly the reply's size. */
+static void check_reply_room(struct test *t, size_t size, const void *arguments) {
+    cs_encoder_reset(&t->again, size);
+    t->codec->encode_reply(&t->again, arguments);
+    if (t->again.failed) {
+        fail(t, "the reply does not fit into exactly its size");
+    }
+    cs_encoder_reset(&t->again, size - 4);
+    t->codec->encode_reply(&t->again, arguments);
+    if (!t->again.failed) {
+        fail(t, "the reply fits into less than its size");
+    }
+}
+
 static void check_reply(struct test *t, const void *arguments) {
     struct cs_encoder *e = &t->fixture.encoder;
     cs_encoder_reset(e, (size_t)16 << 20);
@@ -182,6 +196,7 @@ static void check_reply(struct test *t, const void *arguments) {
     if (cs_encoder_size(&t->again) != size || memcmp(t->again.bytes, bytes, size) != 0) {
         fail(t, "the reply reads as something else");
     }
+    check_reply_room(t, size, arguments);
     check_shortened(t, t->codec->decode_reply, bytes, size, arguments);
     check_changed(t, t->codec->decode_reply, bytes, size, arguments);
     t->replies++;

@@ -64,7 +64,7 @@ def emit_reply_encode(model, writer, command):
     items = reply_items(command)
     writer.put(f'cs_write_u32(e, {command.id});')
     if wire:
-        writer.open(f'if (cs_room(e, 8))')
+        writer.open(f'if (cs_room(e, {4 if wire in ("i32", "u32") else 8}))')
         writer.put(PUTS[wire].format('a->ret') + ';')
         writer.close()
     encoder = Encoder(model, writer)
