@@ -353,6 +353,46 @@ static void test_surplus_descriptors_are_closed(void **state) {
     pair_close(&pair);
 }
 
+static void test_several_descriptors(void **state) {
+    (void)state;
+    enum { ROOM = 8 };
+    static const int counts[] = {0, 1, 7, ROOM, ROOM + 1, SURPLUS};
+    struct pair pair;
+    int sent_fd, fds[ROOM];
+    size_t came;
+    char text[16];
+    pair_open(&pair);
+    assert_int_equal(platform_shm_create("vesper-test", platform_page_size(), &sent_fd), 0);
+    const int before = count_open_descriptors();
+    for (size_t i = 0; i < sizeof(counts) / sizeof(counts[0]); i++) {
+        if (counts[i] == 0) {
+            assert_int_equal(platform_socket_send(pair.client, "x", 1, -1), 1);
+        } else {
+            send_many_descriptors(pair.client, sent_fd, counts[i]);
+        }
+        assert_int_equal(
+            platform_socket_receive_fds(pair.server, text, sizeof(text), fds, ROOM, &came), 1);
+        assert_int_equal(came, counts[i]);
+        const int kept = counts[i] < ROOM ? counts[i] : ROOM;
+        assert_int_equal(count_open_descriptors(), before + kept);
+        for (int k = 0; k < kept; k++) {
+            uint64_t size;
+            assert_true(fcntl(fds[k], F_GETFD) & FD_CLOEXEC);
+            assert_int_equal(platform_fd_size(fds[k], &size), 0);
+            assert_true(size == platform_page_size());
+            close(fds[k]);
+        }
+    }
+    /* No room at all: all are surplus. */
+    send_many_descriptors(pair.client, sent_fd, 3);
+    assert_int_equal(
+        platform_socket_receive_fds(pair.server, text, sizeof(text), NULL, 0, &came), 1);
+    assert_int_equal(came, 3);
+    assert_int_equal(count_open_descriptors(), before);
+    close(sent_fd);
+    pair_close(&pair);
+}
+
 static void test_full_descriptor_table(void **state) {
     (void)state;
     struct pair pair;
@@ -393,6 +433,7 @@ int main(void) {
         cmocka_unit_test_setup_teardown(test_full_buffer, setup, teardown),
         cmocka_unit_test_setup_teardown(test_descriptor, setup, teardown),
         cmocka_unit_test_setup_teardown(test_surplus_descriptors_are_closed, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_several_descriptors, setup, teardown),
         cmocka_unit_test_setup_teardown(test_full_descriptor_table, setup, teardown),
     };
     return cmocka_run_group_tests_name("socket", tests, group_setup, group_teardown) ? 1 : 0;
