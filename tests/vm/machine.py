@@ -44,11 +44,14 @@ def leave_on_sigterm():
 
 
 class Machine:
-    """Settings are those of qemu.Settings; `programs` is the folder that /mnt/programs shows."""
+    """`device`: the GPU's arguments, by default those of QEMU's own without 3D; `programs`: the
+    folder that /mnt/programs shows; all others as in qemu.Settings."""
 
-    def __init__(self, device=None, programs=None, **settings):
+    def __init__(self, device=None, kernel="backports", memory="2G", memory_backend="memfd",
+                 programs=None, extra=(), append="", **settings):
         device = plain_device() if device is None else device
-        self.settings = qemu.Settings(device, **settings)
+        self.settings = qemu.Settings(device, kernel, memory, memory_backend, extra=extra,
+                                      append=append, **settings)
         self.programs = programs or image.REPO / "build" / "release" / "tests" / "guest"
         self.folder = None
         self.out = None
@@ -109,7 +112,7 @@ class Machine:
             except OSError:
                 connection.close()
                 if self.process.poll() is not None:
-                    raise MachineError("QEMU has ended") from None
+                    raise self.ended() from None
                 if time.monotonic() > deadline:
                     raise MachineError(f"QEMU does not listen at {name}") from None
                 time.sleep(0.02)
@@ -145,11 +148,19 @@ class Machine:
 
     # ---- the agent's line ----------------------------------------------------------------------
 
+    def ended(self):
+        """The error that says so, with what QEMU said."""
+        try:
+            status = f"status {self.process.wait(5)}"
+        except subprocess.TimeoutExpired:
+            status = "its line is closed"
+        return MachineError(f"the machine has ended ({status})\n{self.qemu_log()}".rstrip())
+
     def send(self, text):
         try:
             self.line.sendall(text.encode() + b"\n")
         except OSError:
-            raise MachineError("the machine has ended") from None
+            raise self.ended() from None
 
     def receive(self, seconds):
         """Takes what the agent says within so many seconds, if anything."""
@@ -161,7 +172,7 @@ class Machine:
         except OSError:
             data = b""
         if not data:
-            raise MachineError("the machine has ended")
+            raise self.ended()
         *lines, self.received = (self.received + data).split(b"\n")
         for line in lines:
             number, _, status = line.decode(errors="replace").partition(" ")
@@ -175,11 +186,11 @@ class Machine:
         while not condition():
             left = deadline - time.monotonic()
             if left <= 0:
-                raise MachineError(f"not done after {seconds} s: {what}")
+                raise MachineError(f"{what}: not done after {seconds} s")
             try:
                 self.receive(min(left, step))
             except MachineError as error:
-                raise MachineError(f"{error}, during: {what}") from None
+                raise MachineError(f"{what}: {error}") from None
 
     # ---- commands ------------------------------------------------------------------------------
 
