@@ -6,6 +6,7 @@
 
 #include "device/blob.h"
 #include "device/core.h"
+#include "device/empty_context.h"
 
 /* ---- finding ----------------------------------------------------------------------------- */
 
@@ -44,7 +45,8 @@ static bool check_create(struct device *device, struct gpu_request *request) {
                    ctx_id ? "in use" : "no number of a context");
         return false;
     }
-    if (!gpu_has_feature(device, DEVICE_F_CONTEXT_INIT) || capset != CONTEXT_CAPSET_VENUS) {
+    if (capset != 0 && (!gpu_has_feature(device, DEVICE_F_CONTEXT_INIT) ||
+                        capset != CONTEXT_CAPSET_VENUS)) {
         gpu_refuse(device, request, WIRE_ERR_INVALID_PARAMETER,
                    "context_init 0x%x: capset %u; only %d (Venus) is served", create->context_init,
                    capset, CONTEXT_CAPSET_VENUS);
@@ -88,9 +90,10 @@ void gpu_ctx_create(struct device *device, struct gpu_request *request) {
     snprintf(context->label, sizeof(context->label), "context %u (%.*s)", request->header.ctx_id,
              (int)create->name_length, create->name);
     gpu_mailbox_init(&context->mailbox, &device->inbox);
-    int error =
-        device->options.create_context(context->label, &device->options.context_limits,
-                                       &gpu_mailbox_listener, &context->mailbox, &context->context);
+    const bool is_empty = (create->context_init & WIRE_CAPSET_ID_MASK) == 0;
+    int error = (is_empty ? gpu_empty_context_create : device->options.create_context)(
+        context->label, &device->options.context_limits, &gpu_mailbox_listener, &context->mailbox,
+        &context->context);
     if (error) {
         gpu_refuse(device, request, gpu_error_code(error), "%s cannot be made: %s", context->label,
                    strerror(-error));
