@@ -31,7 +31,7 @@ static void describe_failure(const char *path, int error, char *reason, size_t r
 }
 
 int frontend_listener_init(struct frontend_listener *listener, const char *path, char *reason,
-                        size_t reason_size) {
+                           size_t reason_size) {
     *listener = (struct frontend_listener){.fd = -1};
     if (!path) {
         return 0;

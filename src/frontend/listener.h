@@ -17,7 +17,7 @@ struct frontend_listener {
 /* `path` NULL: a listener that never has a connection. On failure returns a negative errno and
  * writes a sentence that names the cause. */
 int frontend_listener_init(struct frontend_listener *listener, const char *path, char *reason,
-                        size_t reason_size);
+                           size_t reason_size);
 /* Closes the socket and removes its file, unless somebody has put another there. */
 void frontend_listener_finish(struct frontend_listener *listener);
 

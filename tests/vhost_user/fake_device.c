@@ -204,8 +204,7 @@ static void change_config(struct device *device, struct device_request *request,
     finish(device, request, NULL, 0);
 }
 
-void device_submit(struct device *device, enum device_queue queue,
-                   struct device_request *request) {
+void device_submit(struct device *device, enum device_queue queue, struct device_request *request) {
     struct fake_operation operation = {0};
     if (request->size >= sizeof(operation)) {
         memcpy(&operation, request->bytes, sizeof(operation));

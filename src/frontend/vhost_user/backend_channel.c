@@ -102,16 +102,15 @@ int vhost_channel_map(struct vhost_channel *channel, struct storage *storage, ui
                                              .size = size,
                                              .storage = storage});
         /* There is no request that does nothing: this one removes an object that nobody added. */
-        add_ask(channel, &(struct vhost_ask){.kind = VHOST_BACKEND_SHARED_OBJECT_REMOVE,
-                                             .offset = offset});
+        add_ask(channel,
+                &(struct vhost_ask){.kind = VHOST_BACKEND_SHARED_OBJECT_REMOVE, .offset = offset});
     }
     return error;
 }
 
 int vhost_channel_unmap(struct vhost_channel *channel, uint64_t offset, uint64_t size) {
-    return add_ask(channel, &(struct vhost_ask){.kind = VHOST_BACKEND_SHMEM_UNMAP,
-                                                .offset = offset,
-                                                .size = size});
+    return add_ask(channel, &(struct vhost_ask){
+                                .kind = VHOST_BACKEND_SHMEM_UNMAP, .offset = offset, .size = size});
 }
 
 void vhost_channel_take_away(struct vhost_channel *channel, uint64_t offset, uint64_t size) {
@@ -241,8 +240,7 @@ void vhost_channel_flush(struct vhost_channel *channel) {
         struct outgoing out;
         encode(ask, &out);
         /* The descriptor goes with the first byte. */
-        const int fd =
-            channel->bytes_sent == 0 && ask->storage ? storage_get_fd(ask->storage) : -1;
+        const int fd = channel->bytes_sent == 0 && ask->storage ? storage_get_fd(ask->storage) : -1;
         const long sent = platform_socket_send(channel->fd, out.bytes + channel->bytes_sent,
                                                out.size - channel->bytes_sent, fd);
         if (sent == -EAGAIN || sent == -EWOULDBLOCK || sent == -ENOBUFS) {
@@ -284,8 +282,7 @@ static void take_answer(struct vhost_channel *channel) {
     const struct vhost_ask ask = take_first(channel);
     if (value != 0 && !ask.ignored && ask.kind != VHOST_BACKEND_SHARED_OBJECT_REMOVE) {
         log_error("vhost-user: the monitor failed at %s (offset %#llx, %#llx bytes)",
-                  get_name(ask.kind), (unsigned long long)ask.offset,
-                  (unsigned long long)ask.size);
+                  get_name(ask.kind), (unsigned long long)ask.offset, (unsigned long long)ask.size);
     }
     pass_answer(channel, &ask, value ? -EIO : 0);
 }
@@ -293,9 +290,9 @@ static void take_answer(struct vhost_channel *channel) {
 static void read_answers(struct vhost_channel *channel) {
     while (channel->fd >= 0) {
         size_t surplus;
-        const long got = platform_socket_receive_fds(
-            channel->fd, channel->answer + channel->have, sizeof(channel->answer) - channel->have,
-            NULL, 0, &surplus);
+        const long got =
+            platform_socket_receive_fds(channel->fd, channel->answer + channel->have,
+                                        sizeof(channel->answer) - channel->have, NULL, 0, &surplus);
         if (got == -EAGAIN || got == -EWOULDBLOCK) {
             return;
         }

@@ -52,8 +52,10 @@ static bool add_piece(const struct vhost_chain_source *source, struct vhost_chai
     }
     if (!vhost_table_covers(source->table, descriptor->address, descriptor->size)) {
         return refuse(chain,
-                      "descriptor %" PRIu32 " of the chain points outside the guest's memory: %#"
-                      PRIx64 ", %" PRIu32 " bytes", count, descriptor->address, descriptor->size);
+                      "descriptor %" PRIu32
+                      " of the chain points outside the guest's memory: %#" PRIx64 ", %" PRIu32
+                      " bytes",
+                      count, descriptor->address, descriptor->size);
     }
     chain->pieces[count] =
         (struct vhost_piece){.address = descriptor->address, .size = descriptor->size};
@@ -88,16 +90,15 @@ static bool enter_indirect(const struct vhost_chain_source *source, struct vhost
     uint64_t found = size;
     void *table = vhost_table_find(source->table, descriptor->address, &found);
     if (!table || found != size) {
-        return refuse(chain,
-                      "an indirect table outside the guest's memory: %#" PRIx64 ", %" PRIu32
-                      " bytes", descriptor->address, size);
+        return refuse(
+            chain, "an indirect table outside the guest's memory: %#" PRIx64 ", %" PRIu32 " bytes",
+            descriptor->address, size);
     }
     if ((uintptr_t)table % sizeof(uint64_t) != 0) {
         return refuse(chain, "an indirect table that is not aligned: %#" PRIx64,
                       descriptor->address);
     }
-    *out = (struct walk){table, size / (uint32_t)sizeof(*descriptor),
-                         "an indirect table"};
+    *out = (struct walk){table, size / (uint32_t)sizeof(*descriptor), "an indirect table"};
     return true;
 }
 

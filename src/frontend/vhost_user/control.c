@@ -14,19 +14,18 @@
 
 #define BIT(number) (UINT64_C(1) << (number))
 
-static const uint64_t offered_features =
-    BIT(DEVICE_F_VIRGL) | BIT(DEVICE_F_EDID) | BIT(DEVICE_F_RESOURCE_UUID) |
-    BIT(DEVICE_F_RESOURCE_BLOB) | BIT(DEVICE_F_CONTEXT_INIT) | BIT(DEVICE_F_BLOB_ALIGNMENT) |
-    BIT(VHOST_F_INDIRECT_DESC) | BIT(VHOST_F_EVENT_IDX) | BIT(VHOST_F_PROTOCOL_FEATURES) |
-    BIT(VHOST_F_VERSION_1);
+static const uint64_t offered_features = BIT(DEVICE_F_VIRGL) | BIT(DEVICE_F_EDID) |
+                                         BIT(DEVICE_F_RESOURCE_UUID) | BIT(DEVICE_F_RESOURCE_BLOB) |
+                                         BIT(DEVICE_F_CONTEXT_INIT) | BIT(DEVICE_F_BLOB_ALIGNMENT) |
+                                         BIT(VHOST_F_INDIRECT_DESC) | BIT(VHOST_F_EVENT_IDX) |
+                                         BIT(VHOST_F_PROTOCOL_FEATURES) | BIT(VHOST_F_VERSION_1);
 
 /* CONFIGURE_MEM_SLOTS is left out: with it a guest's mappings are not limited to those that fit
  * into a table, and QEMU ends with an assertion when there are too many. */
 static const uint64_t offered_protocol_features =
     BIT(VHOST_PROTOCOL_F_MQ) | BIT(VHOST_PROTOCOL_F_REPLY_ACK) | BIT(VHOST_PROTOCOL_F_BACKEND_REQ) |
     BIT(VHOST_PROTOCOL_F_CONFIG) | BIT(VHOST_PROTOCOL_F_BACKEND_SEND_FD) |
-    BIT(VHOST_PROTOCOL_F_RESET_DEVICE) | BIT(VHOST_PROTOCOL_F_STATUS) |
-    BIT(VHOST_PROTOCOL_F_SHMEM);
+    BIT(VHOST_PROTOCOL_F_RESET_DEVICE) | BIT(VHOST_PROTOCOL_F_STATUS) | BIT(VHOST_PROTOCOL_F_SHMEM);
 
 /* A mapping is asked for on the channel, with a descriptor, and its answer is waited for. */
 static const uint64_t needed_protocol_features =
@@ -50,7 +49,8 @@ static enum outcome answer_u64(struct vhost_control *control, uint64_t value) {
 static enum outcome set_protocol_features(struct vhost_control *control, uint64_t features) {
     if (features & ~offered_protocol_features) {
         log_error("vhost-user: SET_PROTOCOL_FEATURES: %#" PRIx64 " holds features that were not "
-                  "offered (%#" PRIx64 ")", features, offered_protocol_features);
+                  "offered (%#" PRIx64 ")",
+                  features, offered_protocol_features);
         return LOST;
     }
     if ((features & needed_protocol_features) != needed_protocol_features) {
@@ -73,7 +73,8 @@ static bool call_set_features(struct vhost_thread *thread, void *argument) {
 static enum outcome set_features(struct vhost_control *control, uint64_t features) {
     if (features & ~offered_features) {
         log_error("vhost-user: SET_FEATURES: %#" PRIx64 " holds features that were not offered "
-                  "(%#" PRIx64 ")", features, offered_features);
+                  "(%#" PRIx64 ")",
+                  features, offered_features);
         return REFUSED;
     }
     return vhost_thread_call(control->thread, call_set_features, &features) ? DONE : LOST;
@@ -145,8 +146,7 @@ static bool check_config(const struct vhost_message *message) {
         return true;
     }
     log_error("vhost-user: %s: %u bytes in a payload that has room for %u",
-              vhost_message_name(message), config->size,
-              message->header.size - VHOST_CONFIG_HEAD);
+              vhost_message_name(message), config->size, message->header.size - VHOST_CONFIG_HEAD);
     return false;
 }
 
@@ -268,7 +268,8 @@ static bool handle_message(struct vhost_control *control) {
     const struct vhost_request_rule *rule = vhost_request_find(message->header.request);
     if (!control->negotiated && !is_early(message->header.request)) {
         log_error("vhost-user: %s: the monitor has not negotiated protocol features: QEMU 11.1 or "
-                  "later is needed", rule->name);
+                  "later is needed",
+                  rule->name);
         return false;
     }
     const enum outcome outcome = dispatch(control, message);

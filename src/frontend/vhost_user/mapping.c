@@ -99,8 +99,7 @@ static void answer_device(struct vhost_mappings *mappings, struct vhost_mapping 
     device_mapped(mappings->device, token, error);
 }
 
-static void handle_answer(void *user, enum vhost_backend_request kind, uint64_t offset,
-                          int error) {
+static void handle_answer(void *user, enum vhost_backend_request kind, uint64_t offset, int error) {
     struct vhost_mappings *mappings = user;
     struct vhost_mapping *mapping = find(mappings, offset);
     if (!mapping) {

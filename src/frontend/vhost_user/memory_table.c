@@ -23,8 +23,8 @@ struct vhost_table {
 static bool refuse(const struct vhost_memory_region *region, uint32_t index, const char *why) {
     log_error("vhost-user: SET_MEM_TABLE: region %u (guest address %#" PRIx64 ", size %#" PRIx64
               ", monitor's address %#" PRIx64 ", file offset %#" PRIx64 "): %s",
-              index, region->guest_address, region->size, region->user_address,
-              region->file_offset, why);
+              index, region->guest_address, region->size, region->user_address, region->file_offset,
+              why);
     return false;
 }
 
@@ -69,9 +69,9 @@ static bool add_region(struct vhost_table *table, struct vhost_message *message,
     }
     struct guest_region *region = find_same(before, message->fds[index], layout);
     if (!region) {
-        int error = guest_region_create(vhost_message_take_fd(message, index),
-                                        layout->guest_address, layout->size, layout->file_offset,
-                                        &region);
+        int error =
+            guest_region_create(vhost_message_take_fd(message, index), layout->guest_address,
+                                layout->size, layout->file_offset, &region);
         if (error == -EINVAL) {
             return refuse(layout, index, "it is empty, wraps, or is longer than its file");
         }
@@ -142,8 +142,7 @@ struct vhost_table *vhost_table_ref(struct vhost_table *table) {
 }
 
 void vhost_table_unref(struct vhost_table *table) {
-    if (!table ||
-        atomic_fetch_sub_explicit(&table->references, 1, memory_order_acq_rel) != 1) {
+    if (!table || atomic_fetch_sub_explicit(&table->references, 1, memory_order_acq_rel) != 1) {
         return;
     }
     guest_memory_unref(table->memory);

@@ -123,8 +123,7 @@ enum vhost_received vhost_receiver_read(struct vhost_receiver *receiver) {
         if (receiver->have >= HEADER_BYTES) {
             total = HEADER_BYTES + message->header.size;
             if (receiver->have == total) {
-                return check_descriptors(message) ? VHOST_RECEIVED_MESSAGE
-                                                  : VHOST_RECEIVED_BROKEN;
+                return check_descriptors(message) ? VHOST_RECEIVED_MESSAGE : VHOST_RECEIVED_BROKEN;
             }
         }
         const size_t have = receiver->have;

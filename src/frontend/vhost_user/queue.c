@@ -273,8 +273,10 @@ uint32_t vhost_queue_count_available(struct vhost_queue *queue) {
         count = count_new(queue);
     }
     if (count > queue->size) {
-        break_queue(queue, "its available index says %" PRIu32 " requests, of %" PRIu32
-                    " that there can be", count, queue->size);
+        break_queue(queue,
+                    "its available index says %" PRIu32 " requests, of %" PRIu32
+                    " that there can be",
+                    count, queue->size);
         return 0;
     }
     return count;
@@ -358,7 +360,8 @@ static void deliver(struct vhost_queue *queue, struct vhost_table *table, uint32
     const size_t written = vhost_slot_scatter(slot, table, response, size);
     if (written != size) {
         log_warning("a response on the %s queue was cut short: its buffer is no longer in the "
-                    "guest's memory", queue->name);
+                    "guest's memory",
+                    queue->name);
     }
     const uint32_t place = queue->next_used & (queue->size - 1);
     const uint32_t entry[2] = {slot->head, (uint32_t)written};

@@ -36,7 +36,8 @@ static bool enable(struct vhost_queue *queue, uint32_t value) {
 static bool set_kick(struct vhost_thread *thread, struct vhost_queue *queue, int fd) {
     if (fd < 0) {
         log_error("vhost-user: SET_VRING_KICK: the %s queue cannot be watched without a "
-                  "descriptor", queue->name);
+                  "descriptor",
+                  queue->name);
         return false;
     }
     vhost_queue_set_kick(queue, fd);
@@ -108,8 +109,8 @@ static bool carries_fd(uint32_t request) {
 
 bool vhost_vring_set(struct vhost_thread *thread, struct vhost_message *message) {
     const bool with_fd = carries_fd(message->header.request);
-    const uint64_t index = with_fd ? message->payload.u64 & VHOST_VRING_INDEX_MASK
-                                   : message->payload.state.index;
+    const uint64_t index =
+        with_fd ? message->payload.u64 & VHOST_VRING_INDEX_MASK : message->payload.state.index;
     struct change change = {.message = message, .index = (uint32_t)index, .fd = -1};
     if (!check_index(vhost_message_name(message), index) ||
         (with_fd && !take_fd(message, &change.fd))) {
