@@ -29,9 +29,9 @@ def folder():
 
 
 def make():
-    """Makes the image if it is not there; progress goes to stderr."""
+    """Makes the image if it is not there, and says whether it is there now."""
     command = [REPO / "tools" / "setup" / "guest"]
-    return subprocess.run(command, stdout=subprocess.DEVNULL, check=False).returncode == 0
+    return subprocess.run(command, stdin=subprocess.DEVNULL, check=False).returncode == 0
 
 
 def padded(data):
