@@ -82,6 +82,7 @@ int command_vtest(int argc, char **argv) {
     struct vtest_limits *limits = &options.limits;
     struct context_limits *context = &options.context_limits;
     enum log_level log_level = log_get_level();
+    bool emulate_dma_bufs = false;
     const struct cli_option table[] = {
         {"--socket", CLI_TEXT, &options.socket_path, "PATH",
          "where to listen (" VTEST_DEFAULT_SOCKET_PATH ")"},
@@ -107,6 +108,9 @@ int command_vtest(int argc, char **argv) {
         {"--max-rings", CLI_U32, &context->rings, "N", "rings of one client (64)"},
         {"--max-memory-bytes", CLI_BYTES_U64, &context->memory_bytes, "BYTES",
          "host-visible memory of one client (unlimited)"},
+        {"--emulate-dma-bufs", CLI_SWITCH, &emulate_dma_bufs, "",
+         "offer shared memory as dma-bufs, as virtual machines see it; for tests:\n"
+         "compositors take such descriptors for something else"},
         {0},
     };
     int result = cli_parse_options("vtest", table, argc, argv);
@@ -122,6 +126,7 @@ int command_vtest(int argc, char **argv) {
         return CLI_USAGE;
     }
     context->resources = limits->resources;
+    context->no_emulated_dma_bufs = !emulate_dma_bufs;
     log_set_level(log_level);
     platform_raise_descriptor_limit();
     signal(SIGPIPE, SIG_IGN);

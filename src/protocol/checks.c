@@ -1,11 +1,13 @@
 /* What the registry cannot say: values that decode, but that would make a host driver read
- * memory that is not there. The structs and commands are listed in rules.toml.
+ * memory that is not there, or that it was not told of. The structs and commands are listed in
+ * rules.toml.
  *
  * Where Vulkan gives a missing array no meaning the command is refused. Where the array may be
  * ignored, depending on state that is not known here, it is completed with zeroes. */
 
 #include "venus_commands.h"
 #include "venus_structs.h"
+#include "venus_tables.h"
 
 static void need_array(struct cs_decoder *d, uint64_t count, const void *array,
                        const char *argument) {
@@ -200,6 +202,40 @@ void vn_check_vkCmdDrawMultiIndexedEXT(struct cs_decoder *d,
                                        struct vn_vkCmdDrawMultiIndexedEXT *a) {
     need_array(d, a->drawCount, a->pIndexInfo, "pIndexInfo");
     a->stride = sizeof(VkMultiDrawIndexedInfoEXT);
+}
+
+/* ---- barriers -------------------------------------------------------------------------- */
+
+/* On the hot path: nearly every barrier names no foreign queue family, and then it is two
+ * comparisons. */
+static void translate_families(const struct cs_decoder *d, uint32_t *source, uint32_t *target) {
+    bool names_foreign =
+        *source == VK_QUEUE_FAMILY_FOREIGN_EXT || *target == VK_QUEUE_FAMILY_FOREIGN_EXT;
+    if (CS_LIKELY(!names_foreign) || !d->vk || !d->vk->foreign_is_external) {
+        return;
+    }
+    if (*source == VK_QUEUE_FAMILY_FOREIGN_EXT) {
+        *source = VK_QUEUE_FAMILY_EXTERNAL;
+    }
+    if (*target == VK_QUEUE_FAMILY_FOREIGN_EXT) {
+        *target = VK_QUEUE_FAMILY_EXTERNAL;
+    }
+}
+
+void vn_check_VkBufferMemoryBarrier(struct cs_decoder *d, VkBufferMemoryBarrier *v) {
+    translate_families(d, &v->srcQueueFamilyIndex, &v->dstQueueFamilyIndex);
+}
+
+void vn_check_VkBufferMemoryBarrier2(struct cs_decoder *d, VkBufferMemoryBarrier2 *v) {
+    translate_families(d, &v->srcQueueFamilyIndex, &v->dstQueueFamilyIndex);
+}
+
+void vn_check_VkImageMemoryBarrier(struct cs_decoder *d, VkImageMemoryBarrier *v) {
+    translate_families(d, &v->srcQueueFamilyIndex, &v->dstQueueFamilyIndex);
+}
+
+void vn_check_VkImageMemoryBarrier2(struct cs_decoder *d, VkImageMemoryBarrier2 *v) {
+    translate_families(d, &v->srcQueueFamilyIndex, &v->dstQueueFamilyIndex);
 }
 
 /* ---- acceleration structures ----------------------------------------------------------- */

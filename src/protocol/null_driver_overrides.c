@@ -1,5 +1,6 @@
 /* The commands of the null driver whose results a renderer depends on. */
 
+#include <stdbool.h>
 #include <string.h>
 
 #include "venus_null_driver.h"
@@ -166,6 +167,14 @@ VKAPI_ATTR void VKAPI_CALL vn_null_GetPhysicalDeviceQueueFamilyProperties2(
     }
 }
 
+VKAPI_ATTR void VKAPI_CALL vn_null_GetPhysicalDeviceFormatProperties2(
+    VkPhysicalDevice physicalDevice, VkFormat format, VkFormatProperties2 *pFormatProperties) {
+    (void)physicalDevice, (void)format;
+    const VkFormatFeatureFlags features =
+        VK_FORMAT_FEATURE_SAMPLED_IMAGE_BIT | VK_FORMAT_FEATURE_COLOR_ATTACHMENT_BIT;
+    pFormatProperties->formatProperties = (VkFormatProperties){features, features, 0};
+}
+
 VKAPI_ATTR VkResult VKAPI_CALL vn_null_GetPhysicalDeviceImageFormatProperties(
     VkPhysicalDevice physicalDevice, VkFormat format, VkImageType type, VkImageTiling tiling,
     VkImageUsageFlags usage, VkImageCreateFlags flags,
@@ -176,9 +185,33 @@ VKAPI_ATTR VkResult VKAPI_CALL vn_null_GetPhysicalDeviceImageFormatProperties(
     return VK_SUCCESS;
 }
 
+static const VkExternalMemoryProperties host_pointer = {
+    .externalMemoryFeatures = VK_EXTERNAL_MEMORY_FEATURE_IMPORTABLE_BIT,
+    .compatibleHandleTypes = VK_EXTERNAL_MEMORY_HANDLE_TYPE_HOST_ALLOCATION_BIT_EXT,
+};
+
+/* LINEAR images can be bound to host pointers. */
+static void fill_external(const VkPhysicalDeviceImageFormatInfo2 *info,
+                          VkImageFormatProperties2 *properties) {
+    bool is_host_pointer = false;
+    for (const VkBaseInStructure *in = info->pNext; in; in = in->pNext) {
+        if (in->sType == VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_EXTERNAL_IMAGE_FORMAT_INFO) {
+            is_host_pointer = ((const VkPhysicalDeviceExternalImageFormatInfo *)in)->handleType ==
+                              VK_EXTERNAL_MEMORY_HANDLE_TYPE_HOST_ALLOCATION_BIT_EXT;
+        }
+    }
+    for (VkBaseOutStructure *out = properties->pNext; out; out = out->pNext) {
+        if (out->sType == VK_STRUCTURE_TYPE_EXTERNAL_IMAGE_FORMAT_PROPERTIES && is_host_pointer &&
+            info->tiling == VK_IMAGE_TILING_LINEAR) {
+            ((VkExternalImageFormatProperties *)out)->externalMemoryProperties = host_pointer;
+        }
+    }
+}
+
 VKAPI_ATTR VkResult VKAPI_CALL vn_null_GetPhysicalDeviceImageFormatProperties2(
     VkPhysicalDevice physicalDevice, const VkPhysicalDeviceImageFormatInfo2 *pImageFormatInfo,
     VkImageFormatProperties2 *pImageFormatProperties) {
+    fill_external(pImageFormatInfo, pImageFormatProperties);
     return vn_null_GetPhysicalDeviceImageFormatProperties(
         physicalDevice, pImageFormatInfo->format, pImageFormatInfo->type, pImageFormatInfo->tiling,
         pImageFormatInfo->usage, pImageFormatInfo->flags,
@@ -190,10 +223,7 @@ VKAPI_ATTR void VKAPI_CALL vn_null_GetPhysicalDeviceExternalBufferProperties(
     VkExternalBufferProperties *pExternalBufferProperties) {
     (void)physicalDevice;
     if (pExternalBufferInfo->handleType == VK_EXTERNAL_MEMORY_HANDLE_TYPE_HOST_ALLOCATION_BIT_EXT) {
-        pExternalBufferProperties->externalMemoryProperties = (VkExternalMemoryProperties){
-            .externalMemoryFeatures = VK_EXTERNAL_MEMORY_FEATURE_IMPORTABLE_BIT,
-            .compatibleHandleTypes = VK_EXTERNAL_MEMORY_HANDLE_TYPE_HOST_ALLOCATION_BIT_EXT,
-        };
+        pExternalBufferProperties->externalMemoryProperties = host_pointer;
     }
 }
 

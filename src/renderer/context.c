@@ -214,6 +214,7 @@ static void apply_limits(struct context_limits *limits, const struct context_lim
     APPLY(rings);
     APPLY(resources);
     APPLY(memory_bytes);
+    APPLY(no_emulated_dma_bufs);
 #undef APPLY
 }
 

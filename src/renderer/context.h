@@ -77,6 +77,11 @@ struct context_limits {
     uint32_t rings; /* default 64 */
     uint32_t resources; /* default 65 536 */
     uint64_t memory_bytes; /* host-visible memory made for the guest; default: unlimited */
+    /* Not a number: blobs of shared memory do not become dma-bufs in the guest, as they do in the
+     * kernel of a virtual machine, so that they must not be offered as such. Over vtest Mesa would
+     * hand the descriptor of shared memory to a compositor, which takes it for a dma-buf and
+     * disconnects the program; without the offer it copies to wl_shm buffers. */
+    bool no_emulated_dma_bufs;
 };
 
 /* Capset 4 as served by this build: 160 bytes (../docs/venus-wire-format.md). Same bytes for the

@@ -59,7 +59,8 @@ static void add_name(struct name_list *list, const char *name) {
     list->names[list->count++] = name;
 }
 
-/* What the host is asked for: the guest's extensions that the host really has, and our own needs. */
+/* What the host is asked for: the guest's extensions that are the host's matter, and our own
+ * needs. */
 static bool choose_extensions(struct cs_decoder *d, const struct physical_device *physical,
                               VkDeviceCreateInfo *info) {
     const char *const *ours =
@@ -73,8 +74,10 @@ static bool choose_extensions(struct cs_decoder *d, const struct physical_device
         return false;
     }
     for (uint32_t i = 0; i < info->enabledExtensionCount; i++) {
-        if (physical_device_host_has(physical, info->ppEnabledExtensionNames[i])) {
-            add_name(&list, info->ppEnabledExtensionNames[i]);
+        const char *name = info->ppEnabledExtensionNames[i];
+        if (physical_device_host_has(physical, name) &&
+            !physical_device_is_emulated(physical, name)) {
+            add_name(&list, name);
         }
     }
     for (size_t i = 0; ours && ours[i]; i++) {
@@ -97,6 +100,15 @@ static uint32_t count_queues(const VkDeviceCreateInfo *info) {
         count += info->pQueueCreateInfos[i].queueCount;
     }
     return count;
+}
+
+static bool enables(const VkDeviceCreateInfo *info, const char *extension) {
+    for (uint32_t i = 0; i < info->enabledExtensionCount; i++) {
+        if (strcmp(info->ppEnabledExtensionNames[i], extension) == 0) {
+            return true;
+        }
+    }
+    return false;
 }
 
 static VkQueue get_host_queue(const struct device *device, const VkDeviceQueueCreateInfo *info,
@@ -150,6 +162,8 @@ static VkResult create_host_device(struct stream *stream, struct device *device,
     vn_device_table_init(&device->table, handle, vk->GetDeviceProcAddr);
     device->table.device = handle;
     device->table.owner = device;
+    device->table.foreign_is_external =
+        !enables(info, VK_EXT_QUEUE_FAMILY_FOREIGN_EXTENSION_NAME);
     sync_device_init(&device->sync);
     if (!fetch_queues(device, info)) {
         sync_device_finish(&device->sync, device);

@@ -14,7 +14,18 @@ static const char *const emulated[] = {
     "VK_KHR_external_semaphore_fd",
 };
 
-/* Descriptors of memory can cross to other devices only as dma-bufs. */
+/* Emulated where the plan emulates dma-bufs: what Mesa's guest driver wants of a renderer before
+ * it offers memory as dma-bufs, and swapchains made of them. */
+static const char *const emulated_with_dma_bufs[] = {
+    "VK_KHR_external_memory_fd",
+    "VK_EXT_external_memory_dma_buf",
+    "VK_EXT_image_drm_format_modifier",
+};
+
+/* Likewise, but the host's own is as good: it is no more than a number in barriers. */
+static const char *const foreign_family = "VK_EXT_queue_family_foreign";
+
+/* Descriptors of the host's memory can cross to other devices only as dma-bufs. */
 static const char *const dma_buf_only[] = {
     "VK_KHR_external_memory_fd",
     "VK_EXT_external_memory_acquire_unmodified",
@@ -30,7 +41,8 @@ static const char *const not_served[] = {
     "VK_KHR_map_memory2",
 };
 
-#define IS_ONE_OF(list, name) is_one_of((list), sizeof(list) / sizeof((list)[0]), (name))
+#define COUNT_OF(array) (sizeof(array) / sizeof((array)[0]))
+#define IS_ONE_OF(list, name) is_one_of((list), COUNT_OF(list), (name))
 
 static bool is_one_of(const char *const *list, size_t count, const char *name) {
     for (size_t i = 0; i < count; i++) {
@@ -41,8 +53,14 @@ static bool is_one_of(const char *const *list, size_t count, const char *name) {
     return false;
 }
 
-bool physical_device_is_emulated(const char *extension) {
-    return IS_ONE_OF(emulated, extension);
+bool physical_device_is_emulated(const struct physical_device *device, const char *extension) {
+    if (IS_ONE_OF(emulated, extension)) {
+        return true;
+    }
+    return device->memory.emulates_dma_buf &&
+           (IS_ONE_OF(emulated_with_dma_bufs, extension) ||
+            (strcmp(extension, foreign_family) == 0 &&
+             !physical_device_host_has(device, foreign_family)));
 }
 
 static const struct vn_extension *find_known(const char *name) {
@@ -75,42 +93,60 @@ VkResult extension_list_answer(const VkExtensionProperties *list, uint32_t list_
     return room < list_count ? VK_INCOMPLETE : VK_SUCCESS;
 }
 
-static void append(VkExtensionProperties *list, uint32_t *count, const char *name,
-                   uint32_t spec_version) {
-    VkExtensionProperties *entry = &list[(*count)++];
+struct offer {
+    VkExtensionProperties *list;
+    uint32_t count;
+};
+
+static void append(struct offer *offer, const char *name, uint32_t spec_version) {
+    VkExtensionProperties *entry = &offer->list[offer->count++];
     strncpy(entry->extensionName, name, sizeof(entry->extensionName) - 1);
     entry->specVersion = spec_version;
 }
 
-static bool may_offer(const char *name, const struct memory_strategy *strategy) {
+static void append_emulated(struct offer *offer, const char *const *names, size_t count) {
+    for (size_t i = 0; i < count; i++) {
+        if (!extension_list_has(offer->list, offer->count, names[i])) {
+            const struct vn_extension *known = find_known(names[i]);
+            append(offer, names[i], known ? known->spec_version : 1);
+        }
+    }
+}
+
+static bool may_pass(const char *name, const struct memory_plan *plan) {
     if (IS_ONE_OF(emulated, name) || IS_ONE_OF(not_served, name)) {
         return false;
     }
-    return strategy == &memory_strategy_dma_buf || !IS_ONE_OF(dma_buf_only, name);
+    return plan->strategy == &memory_strategy_dma_buf || !IS_ONE_OF(dma_buf_only, name);
 }
 
-VkResult extension_list_offer(const VkExtensionProperties *host, uint32_t host_count,
-                              const struct memory_strategy *strategy, VkExtensionProperties **out,
-                              uint32_t *out_count) {
-    const uint32_t emulated_count = sizeof(emulated) / sizeof(emulated[0]);
-    VkExtensionProperties *list = calloc((size_t)host_count + emulated_count, sizeof(*list));
-    if (!list) {
-        return VK_ERROR_OUT_OF_HOST_MEMORY;
-    }
-    uint32_t count = 0;
+static void append_passed(struct offer *offer, const VkExtensionProperties *host,
+                          uint32_t host_count, const struct memory_plan *plan) {
     for (uint32_t i = 0; i < host_count; i++) {
         const struct vn_extension *known = find_known(host[i].extensionName);
-        if (known && may_offer(known->name, strategy)) {
+        if (known && may_pass(known->name, plan)) {
             uint32_t host_version = host[i].specVersion;
-            append(list, &count, known->name,
+            append(offer, known->name,
                    host_version < known->spec_version ? host_version : known->spec_version);
         }
     }
-    for (uint32_t i = 0; i < emulated_count; i++) {
-        const struct vn_extension *known = find_known(emulated[i]);
-        append(list, &count, emulated[i], known ? known->spec_version : 1);
+}
+
+VkResult extension_list_offer(const VkExtensionProperties *host, uint32_t host_count,
+                              const struct memory_plan *plan, VkExtensionProperties **out,
+                              uint32_t *out_count) {
+    const size_t most_emulated = COUNT_OF(emulated) + COUNT_OF(emulated_with_dma_bufs) + 1;
+    struct offer offer = {calloc(host_count + most_emulated, sizeof(*offer.list)), 0};
+    if (!offer.list) {
+        return VK_ERROR_OUT_OF_HOST_MEMORY;
     }
-    *out = list;
-    *out_count = count;
+    append_passed(&offer, host, host_count, plan);
+    append_emulated(&offer, emulated, COUNT_OF(emulated));
+    if (plan->emulates_dma_buf) {
+        append_emulated(&offer, emulated_with_dma_bufs, COUNT_OF(emulated_with_dma_bufs));
+        append_emulated(&offer, &foreign_family, 1);
+    }
+    *out = offer.list;
+    *out_count = offer.count;
     return VK_SUCCESS;
 }

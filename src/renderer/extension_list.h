@@ -6,7 +6,7 @@
 #include <stdint.h>
 #include <vulkan/vulkan.h>
 
-struct memory_strategy;
+struct memory_plan;
 
 bool extension_list_has(const VkExtensionProperties *list, uint32_t count, const char *name);
 
@@ -17,10 +17,10 @@ VkResult extension_list_answer(const VkExtensionProperties *list, uint32_t list_
                                uint32_t *count, VkExtensionProperties *out);
 
 /* What a guest may enable on a device: of the host's extensions those that the codec knows, that
- * the renderer serves and that `strategy` can back, spec versions capped, and those that we
+ * the renderer serves and that `plan` can back, spec versions capped, and those that we
  * emulate. The caller frees *out. VK_SUCCESS or VK_ERROR_OUT_OF_HOST_MEMORY. */
 VkResult extension_list_offer(const VkExtensionProperties *host, uint32_t host_count,
-                              const struct memory_strategy *strategy, VkExtensionProperties **out,
+                              const struct memory_plan *plan, VkExtensionProperties **out,
                               uint32_t *out_count);
 
 #endif

@@ -1,8 +1,9 @@
 /* What can be shared with the world outside the device: sync files always, because the renderer
- * emulates them; memory only as far as the memory strategy goes. */
+ * emulates them; buffers only as far as the memory plan goes. Images: format_query.c. */
 #include <stdbool.h>
 
 #include "renderer/chain.h"
+#include "renderer/memory_plan.h"
 #include "renderer/physical_device.h"
 #include "venus_handlers.h"
 #include "venus_tables.h"
@@ -44,47 +45,32 @@ void vn_handle_vkGetPhysicalDeviceExternalSemaphoreProperties(
 
 /* ---- memory ------------------------------------------------------------------------------ */
 
-static bool can_share_as(const struct physical_device *device,
-                         VkExternalMemoryHandleTypeFlags types) {
-    return device->memory.strategy == &memory_strategy_dma_buf &&
-           types == VK_EXTERNAL_MEMORY_HANDLE_TYPE_DMA_BUF_BIT_EXT;
+/* Buffers that are shared are bound to imported host pointers. */
+static bool imports_buffer(const struct physical_device *device, VkPhysicalDevice handle,
+                           const VkPhysicalDeviceExternalBufferInfo *info) {
+    VkPhysicalDeviceExternalBufferInfo imported_info = *info;
+    imported_info.handleType = VK_EXTERNAL_MEMORY_HANDLE_TYPE_HOST_ALLOCATION_BIT_EXT;
+    VkExternalBufferProperties properties = {.sType = VK_STRUCTURE_TYPE_EXTERNAL_BUFFER_PROPERTIES};
+    device->vk->GetPhysicalDeviceExternalBufferProperties(handle, &imported_info, &properties);
+    return properties.externalMemoryProperties.externalMemoryFeatures &
+           VK_EXTERNAL_MEMORY_FEATURE_IMPORTABLE_BIT;
 }
 
 void vn_handle_vkGetPhysicalDeviceExternalBufferProperties(
     struct vn_stream *s, struct vn_vkGetPhysicalDeviceExternalBufferProperties *a) {
     (void)s;
     const struct physical_device *device = physical_device_from(a->physicalDevice_object);
+    VkExternalMemoryProperties *out = &a->pExternalBufferProperties->externalMemoryProperties;
     VkExternalMemoryHandleTypeFlagBits type = a->pExternalBufferInfo->handleType;
-    if (can_share_as(device, type)) {
+    bool is_dma_buf = type == VK_EXTERNAL_MEMORY_HANDLE_TYPE_DMA_BUF_BIT_EXT;
+    if (is_dma_buf && device->memory.emulates_dma_buf) {
+        *out = memory_plan_get_dma_buf_properties(
+            imports_buffer(device, a->physicalDevice, a->pExternalBufferInfo));
+    } else if (is_dma_buf && device->memory.strategy == &memory_strategy_dma_buf) {
         device->vk->GetPhysicalDeviceExternalBufferProperties(
             a->physicalDevice, a->pExternalBufferInfo, a->pExternalBufferProperties);
-        return;
+    } else {
+        /* A handle type is compatible with itself even where nothing can be done with it. */
+        *out = (VkExternalMemoryProperties){.compatibleHandleTypes = type};
     }
-    /* A handle type is compatible with itself even where nothing can be done with it. */
-    a->pExternalBufferProperties->externalMemoryProperties =
-        (VkExternalMemoryProperties){.compatibleHandleTypes = type};
-}
-
-static bool is_format_query_served(const struct physical_device *device,
-                                   const VkPhysicalDeviceImageFormatInfo2 *info) {
-    const VkPhysicalDeviceExternalImageFormatInfo *external =
-        chain_find(info, VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_EXTERNAL_IMAGE_FORMAT_INFO);
-    if (external && external->handleType && !can_share_as(device, external->handleType)) {
-        return false;
-    }
-    /* Drivers that were not told of the extension do not expect its tiling. */
-    return info->tiling != VK_IMAGE_TILING_DRM_FORMAT_MODIFIER_EXT ||
-           physical_device_offers(device, VK_EXT_IMAGE_DRM_FORMAT_MODIFIER_EXTENSION_NAME);
-}
-
-void vn_handle_vkGetPhysicalDeviceImageFormatProperties2(
-    struct vn_stream *s, struct vn_vkGetPhysicalDeviceImageFormatProperties2 *a) {
-    (void)s;
-    const struct physical_device *device = physical_device_from(a->physicalDevice_object);
-    if (!is_format_query_served(device, a->pImageFormatInfo)) {
-        a->ret = VK_ERROR_FORMAT_NOT_SUPPORTED;
-        return;
-    }
-    a->ret = device->vk->GetPhysicalDeviceImageFormatProperties2(
-        a->physicalDevice, a->pImageFormatInfo, a->pImageFormatProperties);
 }

@@ -2,6 +2,7 @@
 #ifndef VESPER_RENDERER_IMAGE_H
 #define VESPER_RENDERER_IMAGE_H
 
+#include <stdbool.h>
 #include <vulkan/vulkan.h>
 
 #include "protocol/object.h"
@@ -10,7 +11,8 @@
 struct image {
     struct vn_object object; /* first; the rest is constant */
     VkFormat format;
-    VkImageTiling tiling;
+    VkImageTiling tiling; /* the host's: LINEAR where the modifier is emulated */
+    bool is_shared, has_modifier; /* struct image_traits */
     VkExtent3D extent;
     uint32_t mip_levels, array_layers;
 };

@@ -42,10 +42,10 @@ void memory_finish(struct memory *memory) {
 
 /* ---- allocation --------------------------------------------------------------------------- */
 
-static bool is_exportable(const struct memory_plan *plan, const VkMemoryAllocateInfo *info) {
+static bool wants_dma_buf(const VkMemoryAllocateInfo *info) {
     const VkExportMemoryAllocateInfo *export_info =
         chain_find(info, VK_STRUCTURE_TYPE_EXPORT_MEMORY_ALLOCATE_INFO);
-    return plan->strategy->export_storage && export_info &&
+    return export_info &&
            (export_info->handleTypes & VK_EXTERNAL_MEMORY_HANDLE_TYPE_DMA_BUF_BIT_EXT);
 }
 
@@ -85,7 +85,7 @@ static VkResult allocate(struct stream *stream, struct device *device, struct me
     }
     memory->size = info->allocationSize;
     memory->type_index = info->memoryTypeIndex;
-    bool exportable = is_exportable(plan, info);
+    bool is_exported = wants_dma_buf(info);
     const VkImportMemoryResourceInfoMESA *import =
         chain_find(info, VK_STRUCTURE_TYPE_IMPORT_MEMORY_RESOURCE_INFO_MESA);
     /* What the guest means by them is between it and us; the strategy says what the host hears. */
@@ -95,7 +95,13 @@ static VkResult allocate(struct stream *stream, struct device *device, struct me
         return import_resource(stream, device, memory, info, import->resourceId, out);
     }
     memory->mappable = plan->backed_types & (UINT32_C(1) << info->memoryTypeIndex);
-    memory->shareable = memory->mappable || exportable;
+    memory->shareable = memory->mappable || (is_exported && plan->strategy->export_storage);
+    if (is_exported && plan->emulates_dma_buf && !memory->mappable) {
+        log_warning("%s: vkAllocateMemory: memory of type %u cannot be a dma-buf: the host driver "
+                    "imports shared memory as types 0x%x only",
+                    context->name, info->memoryTypeIndex, plan->backed_types);
+        return VK_ERROR_OUT_OF_DEVICE_MEMORY;
+    }
     if (!memory->shareable) {
         return device->table.AllocateMemory((VkDevice)(uintptr_t)vn_object_handle(&device->object),
                                             info, NULL, out);
@@ -179,8 +185,11 @@ static const char *find_fault(const struct memory *memory, uint32_t flags, uint6
     if (!memory->shareable || ((flags & CONTEXT_BLOB_MAPPABLE) && !memory->mappable)) {
         return "the memory is of a type that cannot be shared or mapped";
     }
+    /* Other devices in the guest use what the guest's kernel makes of the blob; where we emulate
+     * dma-bufs they are devices of ours. */
     if ((flags & CONTEXT_BLOB_CROSS_DEVICE) && memory->storage &&
-        storage_get_kind(memory->storage) != STORAGE_DMA_BUF) {
+        storage_get_kind(memory->storage) != STORAGE_DMA_BUF &&
+        !device_from(memory->object.vk)->physical->memory.emulates_dma_buf) {
         return "only a dma-buf can be used by other devices";
     }
     if (memory->storage && size > storage_get_size(memory->storage)) {

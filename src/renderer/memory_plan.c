@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "platform/platform.h"
+#include "renderer/chain.h"
 #include "renderer/extension_list.h"
 #include "renderer/memory_probe.h"
 #include "venus_tables.h"
@@ -50,39 +51,77 @@ static uint64_t import_alignment(const struct vn_instance_table *vk, VkPhysicalD
     return alignment > page ? alignment : page;
 }
 
-static bool imports_tiled_image(const struct vn_instance_table *vk, VkPhysicalDevice device,
-                                VkFormat format, VkImageUsageFlags usage) {
+VkResult memory_plan_ask_imported_image(const struct vn_instance_table *vk, VkPhysicalDevice device,
+                                        const VkPhysicalDeviceImageFormatInfo2 *info,
+                                        VkImageFormatProperties2 *properties) {
     VkPhysicalDeviceExternalImageFormatInfo external_info = {
         .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_EXTERNAL_IMAGE_FORMAT_INFO,
+        .pNext = info->pNext,
         .handleType = VK_EXTERNAL_MEMORY_HANDLE_TYPE_HOST_ALLOCATION_BIT_EXT,
     };
-    VkPhysicalDeviceImageFormatInfo2 info = {
+    VkPhysicalDeviceImageFormatInfo2 imported_info = *info;
+    imported_info.pNext = &external_info;
+    VkExternalImageFormatProperties own = {
+        .sType = VK_STRUCTURE_TYPE_EXTERNAL_IMAGE_FORMAT_PROPERTIES,
+        .pNext = properties->pNext,
+    };
+    const VkExternalImageFormatProperties *external =
+        chain_find(properties, VK_STRUCTURE_TYPE_EXTERNAL_IMAGE_FORMAT_PROPERTIES);
+    if (!external) {
+        external = &own;
+        properties->pNext = &own;
+    }
+    VkResult result =
+        vk->GetPhysicalDeviceImageFormatProperties2(device, &imported_info, properties);
+    if (external == &own) {
+        properties->pNext = own.pNext;
+    }
+    if (result == VK_SUCCESS && !(external->externalMemoryProperties.externalMemoryFeatures &
+                                  VK_EXTERNAL_MEMORY_FEATURE_IMPORTABLE_BIT)) {
+        result = VK_ERROR_FORMAT_NOT_SUPPORTED;
+    }
+    return result;
+}
+
+static bool imports_image(const struct vn_instance_table *vk, VkPhysicalDevice device,
+                          VkFormat format, VkImageTiling tiling, VkImageUsageFlags usage) {
+    const VkPhysicalDeviceImageFormatInfo2 info = {
         .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_IMAGE_FORMAT_INFO_2,
-        .pNext = &external_info,
         .format = format,
         .type = VK_IMAGE_TYPE_2D,
-        .tiling = VK_IMAGE_TILING_OPTIMAL,
+        .tiling = tiling,
         .usage = usage,
     };
-    VkExternalImageFormatProperties external = {
-        .sType = VK_STRUCTURE_TYPE_EXTERNAL_IMAGE_FORMAT_PROPERTIES,
-    };
-    VkImageFormatProperties2 properties = {
-        .sType = VK_STRUCTURE_TYPE_IMAGE_FORMAT_PROPERTIES_2,
-        .pNext = &external,
-    };
-    return vk->GetPhysicalDeviceImageFormatProperties2(device, &info, &properties) == VK_SUCCESS &&
-           (external.externalMemoryProperties.externalMemoryFeatures &
-            VK_EXTERNAL_MEMORY_FEATURE_IMPORTABLE_BIT);
+    VkImageFormatProperties2 properties = {.sType = VK_STRUCTURE_TYPE_IMAGE_FORMAT_PROPERTIES_2};
+    return memory_plan_ask_imported_image(vk, device, &info, &properties) == VK_SUCCESS;
 }
 
 /* Two common images stand for all: what keeps a driver from tiling in foreign memory is the
  * memory, not the format. */
 static bool imports_tiled_images(const struct vn_instance_table *vk, VkPhysicalDevice device) {
-    return imports_tiled_image(vk, device, VK_FORMAT_R8G8B8A8_UNORM,
-                               VK_IMAGE_USAGE_SAMPLED_BIT | VK_IMAGE_USAGE_COLOR_ATTACHMENT_BIT) &&
-           imports_tiled_image(vk, device, VK_FORMAT_D32_SFLOAT,
-                               VK_IMAGE_USAGE_DEPTH_STENCIL_ATTACHMENT_BIT);
+    return imports_image(vk, device, VK_FORMAT_R8G8B8A8_UNORM, VK_IMAGE_TILING_OPTIMAL,
+                         VK_IMAGE_USAGE_SAMPLED_BIT | VK_IMAGE_USAGE_COLOR_ATTACHMENT_BIT) &&
+           imports_image(vk, device, VK_FORMAT_D32_SFLOAT, VK_IMAGE_TILING_OPTIMAL,
+                         VK_IMAGE_USAGE_DEPTH_STENCIL_ATTACHMENT_BIT);
+}
+
+/* Why a guest is better off without dma-bufs; NULL where it can have them. Importable buffers
+ * alone are not enough: a guest that is offered dma-bufs makes swapchains of images with
+ * modifiers, and they fail where no format has one or it cannot be rendered to. Without the offer
+ * its swapchains copy to shared memory of the guest, which always works. */
+static const char *find_dma_buf_fault(const struct vn_instance_table *vk,
+                                      VkPhysicalDevice device) {
+    const VkFormat format = VK_FORMAT_B8G8R8A8_UNORM;
+    if (!imports_image(vk, device, format, VK_IMAGE_TILING_LINEAR,
+                       VK_IMAGE_USAGE_SAMPLED_BIT | VK_IMAGE_USAGE_TRANSFER_SRC_BIT |
+                           VK_IMAGE_USAGE_TRANSFER_DST_BIT)) {
+        return "its driver binds no LINEAR images to imported host pointers";
+    }
+    if (!imports_image(vk, device, format, VK_IMAGE_TILING_LINEAR,
+                       VK_IMAGE_USAGE_COLOR_ATTACHMENT_BIT)) {
+        return "its driver does not render to LINEAR images in imported host pointers";
+    }
+    return NULL;
 }
 
 static bool plan_host_import(struct memory_plan *plan, struct memory_probe *probe) {
@@ -102,6 +141,8 @@ static bool plan_host_import(struct memory_plan *plan, struct memory_probe *prob
     if (!imports_tiled_images(probe->vk, probe->device)) {
         plan->types_without_tiled_images = plan->backed_types;
     }
+    plan->no_dma_buf_reason = find_dma_buf_fault(probe->vk, probe->device);
+    plan->emulates_dma_buf = !plan->no_dma_buf_reason;
     return true;
 }
 
@@ -161,6 +202,27 @@ bool memory_plan_make(struct memory_plan *plan, const struct vn_instance_table *
 uint32_t memory_plan_filter_tiled_image(const struct memory_plan *plan, uint32_t type_bits) {
     uint32_t filtered = type_bits & ~plan->types_without_tiled_images;
     return filtered ? filtered : type_bits;
+}
+
+uint32_t memory_plan_filter_shared(const struct memory_plan *plan, uint32_t type_bits) {
+    uint32_t filtered = plan->emulates_dma_buf ? type_bits & plan->backed_types : type_bits;
+    return filtered ? filtered : type_bits;
+}
+
+bool memory_plan_emulates(const struct memory_plan *plan, VkExternalMemoryHandleTypeFlags types) {
+    return plan->emulates_dma_buf && (types & VK_EXTERNAL_MEMORY_HANDLE_TYPE_DMA_BUF_BIT_EXT);
+}
+
+VkExternalMemoryProperties memory_plan_get_dma_buf_properties(bool supported) {
+    const VkExternalMemoryHandleTypeFlags type = VK_EXTERNAL_MEMORY_HANDLE_TYPE_DMA_BUF_BIT_EXT;
+    return (VkExternalMemoryProperties){
+        .externalMemoryFeatures = supported ? VK_EXTERNAL_MEMORY_FEATURE_EXPORTABLE_BIT |
+                                                  VK_EXTERNAL_MEMORY_FEATURE_IMPORTABLE_BIT
+                                            : 0,
+        .exportFromImportedHandleTypes = supported ? type : 0,
+        /* A handle type is compatible with itself even where nothing can be done with it. */
+        .compatibleHandleTypes = type,
+    };
 }
 
 VkExternalMemoryHandleTypeFlags

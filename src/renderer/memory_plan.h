@@ -21,6 +21,25 @@ bool memory_plan_make(struct memory_plan *plan, const struct vn_instance_table *
  * left. */
 uint32_t memory_plan_filter_tiled_image(const struct memory_plan *plan, uint32_t type_bits);
 
+/* Takes types whose memory cannot become a blob out of `type_bits`, the types of an image or buffer
+ * that the guest shares, unless none would be left. Only where dma-bufs are emulated: elsewhere
+ * the host's own answer holds. */
+uint32_t memory_plan_filter_shared(const struct memory_plan *plan, uint32_t type_bits);
+
+/* vkGetPhysicalDeviceImageFormatProperties2 for images that are bound to imported host pointers:
+ * the chain of `info` must name no handle type. VK_SUCCESS, the host's error, or
+ * VK_ERROR_FORMAT_NOT_SUPPORTED where it has such images but cannot import them. */
+VkResult memory_plan_ask_imported_image(const struct vn_instance_table *vk, VkPhysicalDevice device,
+                                        const VkPhysicalDeviceImageFormatInfo2 *info,
+                                        VkImageFormatProperties2 *properties);
+
+/* True for handle types that stand for dma-bufs which the plan emulates. */
+bool memory_plan_emulates(const struct memory_plan *plan, VkExternalMemoryHandleTypeFlags types);
+
+/* What emulated dma-bufs can do: all that memory can, or nothing where the image or buffer in
+ * question is not `supported`. */
+VkExternalMemoryProperties memory_plan_get_dma_buf_properties(bool supported);
+
 /* Of the handle types that a guest names for memory it shares, those that the host is told. */
 VkExternalMemoryHandleTypeFlags
 memory_plan_filter_handle_types(const struct memory_plan *plan,

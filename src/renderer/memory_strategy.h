@@ -46,6 +46,10 @@ struct memory_plan {
     uint32_t types_without_tiled_images;
     /* Multiple to which allocation sizes are rounded: max(page, import alignment). */
     uint64_t size_alignment;
+    /* The guest is offered dma-bufs and images of the modifier LINEAR, although the host exports
+     * nothing: behind them are storages, hence they are of backed types only. */
+    bool emulates_dma_buf;
+    const char *no_dma_buf_reason; /* static sentence where a host-import plan does not */
     /* As the guest sees it: HOST_VISIBLE only on backed types. */
     VkPhysicalDeviceMemoryProperties visible;
 };

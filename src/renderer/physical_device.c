@@ -49,10 +49,18 @@ static VkResult list_queue_families(const struct vn_instance_table *vk, VkPhysic
     return VK_SUCCESS;
 }
 
+static void apply_options(struct memory_plan *plan, const struct renderer_context *context) {
+    if (plan->emulates_dma_buf && context->limits.no_emulated_dma_bufs) {
+        plan->emulates_dma_buf = false;
+        plan->no_dma_buf_reason = "they are not asked for";
+    }
+}
+
 /* Fills all but the object. VK_ERROR_INCOMPATIBLE_DRIVER, with a sentence in `reason`, where the
  * guest cannot use the device. On failure physical_device_finish frees what there is. */
-static VkResult examine(struct physical_device *device, const struct vn_instance_table *vk,
-                        VkPhysicalDevice handle, char *reason, size_t reason_size) {
+static VkResult examine(const struct renderer_context *context, struct physical_device *device,
+                        const struct vn_instance_table *vk, VkPhysicalDevice handle, char *reason,
+                        size_t reason_size) {
     device->vk = vk;
     vk->GetPhysicalDeviceProperties(handle, &device->properties);
     device->properties.apiVersion = version_cap(device->properties.apiVersion);
@@ -70,14 +78,14 @@ static VkResult examine(struct physical_device *device, const struct vn_instance
                           device->host_extension_count, reason, reason_size)) {
         return VK_ERROR_INCOMPATIBLE_DRIVER;
     }
+    apply_options(&device->memory, context);
     result = list_queue_families(vk, handle, &device->queue_families, &device->queue_family_count);
     if (result < 0) {
         snprintf(reason, reason_size, "there is no memory for its description");
         return result;
     }
     result = extension_list_offer(device->host_extensions, device->host_extension_count,
-                                  device->memory.strategy, &device->extensions,
-                                  &device->extension_count);
+                                  &device->memory, &device->extensions, &device->extension_count);
     if (result < 0) {
         snprintf(reason, reason_size, "there is no memory for its description");
     }
@@ -98,6 +106,11 @@ bool physical_device_offers(const struct physical_device *device, const char *ex
     return extension_list_has(device->extensions, device->extension_count, extension);
 }
 
+bool physical_device_has_host_modifiers(const struct physical_device *device) {
+    return !device->memory.emulates_dma_buf &&
+           physical_device_offers(device, VK_EXT_IMAGE_DRM_FORMAT_MODIFIER_EXTENSION_NAME);
+}
+
 /* ---- all devices of the instance --------------------------------------------------------- */
 
 static bool is_usable(const struct renderer_context *context, const struct instance *instance,
@@ -105,7 +118,11 @@ static bool is_usable(const struct renderer_context *context, const struct insta
     struct physical_device device;
     memset(&device, 0, sizeof(device));
     char reason[256];
-    VkResult result = examine(&device, &instance->table, handle, reason, sizeof(reason));
+    VkResult result = examine(context, &device, &instance->table, handle, reason, sizeof(reason));
+    if (result >= 0 && device.memory.no_dma_buf_reason) {
+        log_debug("%s: the host's device \"%s\": no dma-bufs are emulated: %s", context->name,
+                  device.properties.deviceName, device.memory.no_dma_buf_reason);
+    }
     if (result < 0) {
         log_warning("%s: the host's device \"%s\" is hidden from the guest: %s", context->name,
                     device.properties.deviceName, reason);
@@ -170,10 +187,11 @@ static VkResult bind_id(struct vn_stream *s, struct instance *instance, uint32_t
     }
     VkPhysicalDevice handle = instance->host_devices[index];
     char reason[256];
-    VkResult result = examine(device, &instance->table, handle, reason, sizeof(reason));
+    const struct renderer_context *context = stream_from(s)->context;
+    VkResult result = examine(context, device, &instance->table, handle, reason, sizeof(reason));
     if (result < 0) {
-        log_error("%s: the host's device \"%s\" has become unusable: %s",
-                  stream_from(s)->context->name, device->properties.deviceName, reason);
+        log_error("%s: the host's device \"%s\" has become unusable: %s", context->name,
+                  device->properties.deviceName, reason);
     }
     if (result < 0) {
         object_take(&stream_from(s)->context->objects, &device->object);

@@ -25,9 +25,11 @@ struct physical_device {
 bool physical_device_host_has(const struct physical_device *device, const char *extension);
 /* True if the guest may enable it. Any thread. */
 bool physical_device_offers(const struct physical_device *device, const char *extension);
-/* True for extensions that every guest is offered because the renderer acts for the host: at
- * device creation they go to the host only where it has them. Any thread. */
-bool physical_device_is_emulated(const char *extension);
+/* True for extensions that the guest is offered because the renderer acts for the host: the host is
+ * not told of them, even where it has them. Any thread. */
+bool physical_device_is_emulated(const struct physical_device *device, const char *extension);
+/* True if the guest is offered the host's own image modifiers. Any thread. */
+bool physical_device_has_host_modifiers(const struct physical_device *device);
 /* Frees what the record points to (not the record). */
 void physical_device_finish(struct physical_device *device);
 

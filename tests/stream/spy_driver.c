@@ -1,5 +1,6 @@
 #include "spy_driver.h"
 
+#include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -10,6 +11,8 @@
 #include "venus_null_driver.h"
 
 #define DEADLINE_NS UINT64_C(60000000000)
+
+enum { REPLACEMENTS_MAX = 16 };
 
 /* C(name, parent, info, handle, destructor): creations of one object. */
 #define FOR_EACH_CREATION(C)                                                                       \
@@ -251,16 +254,43 @@ static VKAPI_ATTR PFN_vkVoidFunction VKAPI_CALL spy_GetDeviceProcAddr(VkDevice d
 static const PFN_vkVoidFunction functions[SPY_COUNT] = {FOR_EACH_CREATION(
     CREATION_FUNCTION) FOR_EACH_DESTRUCTION(DESTRUCTION_FUNCTION) FOR_EACH_OTHER(OTHER_FUNCTION)};
 
-VKAPI_ATTR PFN_vkVoidFunction VKAPI_CALL spy_driver_entry(VkInstance instance, const char *name) {
-    if (strcmp(name, "vkGetDeviceProcAddr") == 0) {
+static struct {
+    pthread_mutex_t mutex;
+    uint32_t count;
+    struct {
+        const char *command;
+        PFN_vkVoidFunction function;
+    } entries[REPLACEMENTS_MAX];
+} replacements = {.mutex = PTHREAD_MUTEX_INITIALIZER};
+
+static PFN_vkVoidFunction find_replacement(const char *command) {
+    PFN_vkVoidFunction found = NULL;
+    pthread_mutex_lock(&replacements.mutex);
+    for (uint32_t i = 0; i < replacements.count; i++) {
+        if (strcmp(command, replacements.entries[i].command) == 0) {
+            found = replacements.entries[i].function;
+        }
+    }
+    pthread_mutex_unlock(&replacements.mutex);
+    return found;
+}
+
+PFN_vkVoidFunction spy_original(const char *command) {
+    if (strcmp(command, "vkGetDeviceProcAddr") == 0) {
         return (PFN_vkVoidFunction)spy_GetDeviceProcAddr;
     }
     for (int i = 0; i < SPY_COUNT; i++) {
-        if (strcmp(name, names[i]) == 0) {
+        if (strcmp(command, names[i]) == 0) {
             return functions[i];
         }
     }
-    return vn_null_get_instance_proc_addr(instance, name);
+    return vn_null_get_instance_proc_addr(VK_NULL_HANDLE, command);
+}
+
+VKAPI_ATTR PFN_vkVoidFunction VKAPI_CALL spy_driver_entry(VkInstance instance, const char *name) {
+    (void)instance;
+    PFN_vkVoidFunction replacement = find_replacement(name);
+    return replacement ? replacement : spy_original(name);
 }
 
 static int find(const char *command) {
@@ -282,6 +312,20 @@ void spy_reset(void) {
         atomic_store(&spies[i].calls, 0);
     }
     atomic_store(&failing_pipelines, 0);
+    pthread_mutex_lock(&replacements.mutex);
+    replacements.count = 0;
+    pthread_mutex_unlock(&replacements.mutex);
+}
+
+void spy_replace(const char *command, PFN_vkVoidFunction function) {
+    pthread_mutex_lock(&replacements.mutex);
+    if (replacements.count == REPLACEMENTS_MAX) {
+        fprintf(stderr, "%s: too many replacements\n", command);
+        abort();
+    }
+    replacements.entries[replacements.count].command = command;
+    replacements.entries[replacements.count++].function = function;
+    pthread_mutex_unlock(&replacements.mutex);
 }
 
 void spy_fail(const char *command, uint32_t count, VkResult result) {

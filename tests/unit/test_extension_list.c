@@ -33,11 +33,15 @@ struct offer {
     uint32_t count;
 };
 
-static struct offer make_offer(const struct memory_strategy *strategy) {
+static struct offer make_offer_of(uint32_t host_count, const struct memory_plan *plan) {
     struct offer offer;
-    assert_int_equal(extension_list_offer(host, HOST_COUNT, strategy, &offer.list, &offer.count),
+    assert_int_equal(extension_list_offer(host, host_count, plan, &offer.list, &offer.count),
                      VK_SUCCESS);
     return offer;
+}
+
+static struct offer make_offer(const struct memory_strategy *strategy) {
+    return make_offer_of(HOST_COUNT, &(struct memory_plan){.strategy = strategy});
 }
 
 /* How often it is listed, and its last version. */
@@ -74,9 +78,10 @@ static void test_sync_files_are_always_offered(void **state) {
     uint32_t version;
     assert_int_equal(count_of(&offer, "VK_KHR_external_semaphore_fd", &version), 1);
     assert_int_equal(count_of(&offer, "VK_KHR_external_fence_fd", &version), 1);
-    assert_true(physical_device_is_emulated("VK_KHR_external_semaphore_fd"));
-    assert_true(physical_device_is_emulated("VK_KHR_external_fence_fd"));
-    assert_false(physical_device_is_emulated("VK_KHR_external_memory_fd"));
+    const struct physical_device device = {.memory.strategy = &memory_strategy_host_import};
+    assert_true(physical_device_is_emulated(&device, "VK_KHR_external_semaphore_fd"));
+    assert_true(physical_device_is_emulated(&device, "VK_KHR_external_fence_fd"));
+    assert_false(physical_device_is_emulated(&device, "VK_KHR_external_memory_fd"));
     free(offer.list);
 }
 
@@ -97,6 +102,56 @@ static void test_memory_descriptors_need_dma_bufs(void **state) {
     }
     free(import.list);
     free(dma_buf.list);
+}
+
+static const char *const dma_buf_names[] = {
+    "VK_EXT_external_memory_dma_buf",
+    "VK_EXT_image_drm_format_modifier",
+    "VK_EXT_queue_family_foreign",
+    "VK_KHR_external_memory_fd",
+};
+enum { DMA_BUF_NAMES = sizeof(dma_buf_names) / sizeof(dma_buf_names[0]) };
+
+/* Offered once, in the codec's version, whatever the host has: all, some or nothing of it. */
+static void test_dma_bufs_are_emulated(void **state) {
+    (void)state;
+    const struct memory_plan plan = {
+        .strategy = &memory_strategy_host_import,
+        .emulates_dma_buf = true,
+    };
+    for (uint32_t host_count = 0; host_count <= HOST_COUNT; host_count++) {
+        struct offer offer = make_offer_of(host_count, &plan);
+        for (size_t i = 0; i < DMA_BUF_NAMES; i++) {
+            uint32_t version;
+            assert_int_equal(count_of(&offer, dma_buf_names[i], &version), 1);
+            assert_int_equal(
+                version, strcmp(dma_buf_names[i], "VK_EXT_image_drm_format_modifier") == 0 ? 2 : 1);
+        }
+        free(offer.list);
+    }
+}
+
+static void test_hosts_are_not_told_of_what_is_emulated(void **state) {
+    (void)state;
+    VkExtensionProperties has_all[DMA_BUF_NAMES] = {{{0}, 0}};
+    for (size_t i = 0; i < DMA_BUF_NAMES; i++) {
+        strcpy(has_all[i].extensionName, dma_buf_names[i]);
+    }
+    struct physical_device device = {
+        .memory = {.strategy = &memory_strategy_host_import, .emulates_dma_buf = true},
+        .host_extensions = has_all,
+        .host_extension_count = DMA_BUF_NAMES,
+    };
+    assert_true(physical_device_is_emulated(&device, "VK_EXT_external_memory_dma_buf"));
+    assert_true(physical_device_is_emulated(&device, "VK_EXT_image_drm_format_modifier"));
+    assert_true(physical_device_is_emulated(&device, "VK_KHR_external_memory_fd"));
+    assert_false(physical_device_is_emulated(&device, "VK_EXT_queue_family_foreign"));
+    device.host_extension_count = 0;
+    assert_true(physical_device_is_emulated(&device, "VK_EXT_queue_family_foreign"));
+    device.memory.emulates_dma_buf = false;
+    for (size_t i = 0; i < DMA_BUF_NAMES; i++) {
+        assert_false(physical_device_is_emulated(&device, dma_buf_names[i]));
+    }
 }
 
 static void test_answers(void **state) {
@@ -127,6 +182,8 @@ int main(void) {
         cmocka_unit_test(test_offer_is_an_intersection),
         cmocka_unit_test(test_sync_files_are_always_offered),
         cmocka_unit_test(test_memory_descriptors_need_dma_bufs),
+        cmocka_unit_test(test_dma_bufs_are_emulated),
+        cmocka_unit_test(test_hosts_are_not_told_of_what_is_emulated),
         cmocka_unit_test(test_answers),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

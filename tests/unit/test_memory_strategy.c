@@ -36,6 +36,8 @@ static struct {
     uint32_t importable_types; /* what an import really succeeds as */
     uint32_t exportable_types;
     bool tiled_images_importable;
+    bool linear_images_known;        /* the driver has LINEAR images at all */
+    VkImageUsageFlags linear_usages; /* LINEAR images of these can be imported */
     VkResult allocate_result;
     uint64_t dma_buf_size; /* 0: a descriptor that cannot be mapped */
     uint8_t uuid;          /* differs per test: answers are kept per device */
@@ -74,14 +76,19 @@ get_image_format_properties2(VkPhysicalDevice device, const VkPhysicalDeviceImag
                              VkImageFormatProperties2 *out) {
     (void)device;
     const VkPhysicalDeviceExternalImageFormatInfo *external = info->pNext;
+    assert_int_equal(external->sType,
+                     VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_EXTERNAL_IMAGE_FORMAT_INFO);
     assert_int_equal(external->handleType, VK_EXTERNAL_MEMORY_HANDLE_TYPE_HOST_ALLOCATION_BIT_EXT);
-    assert_int_equal(info->tiling, VK_IMAGE_TILING_OPTIMAL);
-    if (!driver.tiled_images_importable) {
+    bool is_linear = info->tiling == VK_IMAGE_TILING_LINEAR;
+    assert_true(is_linear || info->tiling == VK_IMAGE_TILING_OPTIMAL);
+    if (is_linear ? !driver.linear_images_known : !driver.tiled_images_importable) {
         return VK_ERROR_FORMAT_NOT_SUPPORTED;
     }
-    ((VkExternalImageFormatProperties *)out->pNext)
-        ->externalMemoryProperties.externalMemoryFeatures =
-        VK_EXTERNAL_MEMORY_FEATURE_IMPORTABLE_BIT;
+    if (!is_linear || !(info->usage & ~driver.linear_usages)) {
+        ((VkExternalImageFormatProperties *)out->pNext)
+            ->externalMemoryProperties.externalMemoryFeatures =
+            VK_EXTERNAL_MEMORY_FEATURE_IMPORTABLE_BIT;
+    }
     return VK_SUCCESS;
 }
 
@@ -245,6 +252,8 @@ static int reset(void **state) {
     driver.import_alignment = platform_page_size();
     driver.claimed_types = driver.importable_types = driver.exportable_types = UINT32_MAX;
     driver.tiled_images_importable = true;
+    driver.linear_images_known = true;
+    driver.linear_usages = UINT32_MAX;
     driver.dma_buf_size = MIB;
     driver.memory.memoryHeapCount = 1;
     driver.memory.memoryHeaps[0].size = 256 * MIB;
@@ -411,6 +420,48 @@ static void test_dma_buf_comes_second(void **state) {
     assert_false(make_plan(&plan, both_extensions, 3));
     assert_non_null(strstr(reason, "dma-buf"));
     assert_int_equal(count_open_descriptors(), descriptors);
+}
+
+static void expect_no_emulation(const char *because) {
+    struct memory_plan plan;
+    assert_true(make_plan(&plan, both_extensions, 3));
+    assert_ptr_equal(plan.strategy, &memory_strategy_host_import);
+    assert_false(plan.emulates_dma_buf);
+    assert_string_equal(plan.no_dma_buf_reason, because);
+    assert_int_equal(memory_plan_filter_shared(&plan, 3), 3);
+    assert_false(memory_plan_emulates(&plan, VK_EXTERNAL_MEMORY_HANDLE_TYPE_DMA_BUF_BIT_EXT));
+}
+
+static void test_dma_bufs_need_linear_images(void **state) {
+    (void)state;
+    add_type(LOCAL);
+    add_type(VISIBLE | COHERENT);
+    struct memory_plan plan;
+    assert_true(make_plan(&plan, host_import_extension, 1));
+    assert_true(plan.emulates_dma_buf);
+    assert_null(plan.no_dma_buf_reason);
+    assert_true(memory_plan_emulates(&plan, VK_EXTERNAL_MEMORY_HANDLE_TYPE_DMA_BUF_BIT_EXT));
+    assert_false(memory_plan_emulates(&plan, VK_EXTERNAL_MEMORY_HANDLE_TYPE_OPAQUE_FD_BIT));
+    assert_int_equal(memory_plan_filter_shared(&plan, 3), 2);
+    assert_int_equal(memory_plan_filter_shared(&plan, 1), 1); /* nothing else would be left */
+
+    driver.linear_usages = VK_IMAGE_USAGE_SAMPLED_BIT | VK_IMAGE_USAGE_TRANSFER_SRC_BIT |
+                           VK_IMAGE_USAGE_TRANSFER_DST_BIT;
+    expect_no_emulation("its driver does not render to LINEAR images in imported host pointers");
+    driver.linear_usages = VK_IMAGE_USAGE_COLOR_ATTACHMENT_BIT;
+    expect_no_emulation("its driver binds no LINEAR images to imported host pointers");
+    driver.linear_images_known = false;
+    expect_no_emulation("its driver binds no LINEAR images to imported host pointers");
+}
+
+static void test_real_dma_bufs_are_not_emulated(void **state) {
+    (void)state;
+    add_type(VISIBLE | COHERENT);
+    struct memory_plan plan;
+    assert_true(make_plan(&plan, dma_buf_extensions, 2));
+    assert_ptr_equal(plan.strategy, &memory_strategy_dma_buf);
+    assert_false(plan.emulates_dma_buf);
+    assert_int_equal(memory_plan_filter_shared(&plan, 3), 3);
 }
 
 static void test_handle_types_for_the_host(void **state) {
@@ -666,6 +717,8 @@ int main(void) {
         TEST(test_tiled_images_are_steered),
         TEST(test_unusable_devices_say_why),
         TEST(test_dma_buf_comes_second),
+        TEST(test_dma_bufs_need_linear_images),
+        TEST(test_real_dma_bufs_are_not_emulated),
         TEST(test_handle_types_for_the_host),
         TEST(test_import_makes_memory_of_shared_pages),
         TEST(test_import_respects_large_alignment),

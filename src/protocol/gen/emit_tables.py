@@ -63,6 +63,8 @@ def _emit_tables(model):
         '/* Functions of the host driver under their newest name; NULL where it has none. */\n'
         'struct vn_instance_table {\n' + members(instance) + '};\n\n'
         'struct vn_device_table {\n    VkDevice device;\n    void *owner; /* the renderer\'s */\n'
+        '    /* The host does not know VK_QUEUE_FAMILY_FOREIGN_EXT: barriers say EXTERNAL. */\n'
+        '    bool foreign_is_external;\n'
         + members(device) + '};\n\n'
         '/* Fill a table; members that are not functions are left alone, except `device`. */\n'
         'void vn_instance_table_init(struct vn_instance_table *t, VkInstance instance,\n'
@@ -106,7 +108,8 @@ def _emit_tables(model):
     writer.put('}')
     writer.close()
     return {
-        'venus_tables.h': header('VENUS_TABLES_H', ['<stdint.h>', '<vulkan/vulkan.h>'], head),
+        'venus_tables.h': header('VENUS_TABLES_H',
+                                 ['<stdbool.h>', '<stdint.h>', '<vulkan/vulkan.h>'], head),
         'venus_tables.c': source(['"venus_tables.h"', '<stddef.h>'], writer.text()),
     }
 
