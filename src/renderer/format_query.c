@@ -29,6 +29,11 @@ static uint32_t count_elements(bool has_array, uint32_t room, uint32_t available
     return has_array && room < available ? room : available;
 }
 
+/* Bits from 31 on have meanings in the wide flags only. */
+static VkFormatFeatureFlags narrow_features(VkFormatFeatureFlags2 features) {
+    return (VkFormatFeatureFlags)(features & VK_FORMAT_FEATURE_FLAG_BITS_MAX_ENUM);
+}
+
 static void fill_lists(const struct modifier_lists *lists, VkFormatFeatureFlags2 features) {
     const uint32_t available = features ? 1 : 0;
     VkDrmFormatModifierPropertiesListEXT *narrow = lists->narrow;
@@ -38,7 +43,7 @@ static void fill_lists(const struct modifier_lists *lists, VkFormatFeatureFlags2
         narrow->drmFormatModifierCount = count;
         if (array && count) {
             array[0] = (VkDrmFormatModifierPropertiesEXT){LINEAR_MODIFIER, 1,
-                                                          (VkFormatFeatureFlags)features};
+                                                          narrow_features(features)};
         }
     }
     VkDrmFormatModifierPropertiesList2EXT *wide = lists->wide;

@@ -78,7 +78,7 @@ def compare(settings, program, server, host, guest):
 def test(settings, arguments):
     compared = 0
     failures = []
-    with Server(settings, arguments.host) as server:
+    with Server(settings, arguments.host, options=arguments.server_option) as server:
         for program in arguments.program:
             try:
                 verdict = compare(settings, program, server, arguments.host, arguments.guest)
@@ -98,5 +98,7 @@ def test(settings, arguments):
 
 if __name__ == "__main__":
     parser = environment.parser(__doc__)
+    parser.add_argument("--server-option", action="append", default=[],
+                        help="a further option of the server")
     parser.add_argument("program", nargs="+")
     environment.run_test(test, parser.parse_args(sys.argv[1:]))

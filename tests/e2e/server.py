@@ -16,8 +16,9 @@ from environment import Failure
 class Server:
     """`with Server(settings, host_mesa) as server:` — ready to accept when the block starts."""
 
-    def __init__(self, settings, host, socket_path=None):
+    def __init__(self, settings, host, socket_path=None, options=()):
         self.settings = settings
+        self.options = list(options)
         # First, because it may skip: then no folder is left.
         self.env = environment.clean_environment(environment.manifest("lvp", host))
         self.folder = tempfile.mkdtemp(prefix="vesper-e2e-")
@@ -37,7 +38,7 @@ class Server:
 
     def start(self):
         command = [self.socket_path if part == "SOCKET" else part
-                   for part in self.settings.server_command]
+                   for part in self.settings.server_command] + self.options
         with open(self.log_path, "wb") as log:
             self.process = subprocess.Popen(command, env=self.env, stdin=subprocess.DEVNULL,
                                             stdout=log, stderr=log)
