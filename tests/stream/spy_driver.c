@@ -319,12 +319,17 @@ void spy_reset(void) {
 
 void spy_replace(const char *command, PFN_vkVoidFunction function) {
     pthread_mutex_lock(&replacements.mutex);
-    if (replacements.count == REPLACEMENTS_MAX) {
+    uint32_t i = 0;
+    while (i < replacements.count && strcmp(replacements.entries[i].command, command) != 0) {
+        i++;
+    }
+    if (i == REPLACEMENTS_MAX) {
         fprintf(stderr, "%s: too many replacements\n", command);
         abort();
     }
-    replacements.entries[replacements.count].command = command;
-    replacements.entries[replacements.count++].function = function;
+    replacements.entries[i].command = command;
+    replacements.entries[i].function = function;
+    replacements.count += i == replacements.count;
     pthread_mutex_unlock(&replacements.mutex);
 }
 
