@@ -143,6 +143,12 @@ static void write_round(struct guest_stream *s) {
     VkDescriptorSet set = ID(VkDescriptorSet, SET);
     const float constants[4] = {1, 2, 3, 4};
     const VkMemoryBarrier barrier = {.sType = VK_STRUCTURE_TYPE_MEMORY_BARRIER};
+    const VkBufferMemoryBarrier release = {
+        .sType = VK_STRUCTURE_TYPE_BUFFER_MEMORY_BARRIER,
+        .dstQueueFamilyIndex = VK_QUEUE_FAMILY_FOREIGN_EXT,
+        .buffer = buffer,
+        .size = 256,
+    };
     const VkDescriptorBufferInfo range = {buffer, 0, 256};
     const VkWriteDescriptorSet write = {
         .sType = VK_STRUCTURE_TYPE_WRITE_DESCRIPTOR_SET,
@@ -164,7 +170,8 @@ static void write_round(struct guest_stream *s) {
     GUEST_WRITE(s, vkCmdPipelineBarrier, .commandBuffer = COMMANDS,
                 .srcStageMask = VK_PIPELINE_STAGE_TRANSFER_BIT,
                 .dstStageMask = VK_PIPELINE_STAGE_TRANSFER_BIT, .memoryBarrierCount = 1,
-                .pMemoryBarriers = (void *)&barrier);
+                .pMemoryBarriers = (void *)&barrier, .bufferMemoryBarrierCount = 1,
+                .pBufferMemoryBarriers = (void *)&release);
     GUEST_WRITE(s, vkCmdDraw, .commandBuffer = COMMANDS, .vertexCount = 3, .instanceCount = 1);
     GUEST_WRITE(s, vkCmdDrawIndexed, .commandBuffer = COMMANDS, .indexCount = 3,
                 .instanceCount = 1);
