@@ -32,7 +32,7 @@ extern const unsigned backend_count;
 extern const struct backend software_backend, capture_backend;
 
 /* What tests wait for comes within this time, or they fail. */
-#define BACKEND_PATIENCE_NS 60000000000u
+#define BACKEND_PATIENCE_NS 60000000000
 
 /* A listener that keeps what it is told. */
 struct answers {

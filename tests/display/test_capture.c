@@ -269,6 +269,30 @@ static void hold_display(void *user, uint64_t at) {
     }
 }
 
+/* A frame that was composed before the request is on its way: it is not the answer. */
+static void test_a_request_waits_for_its_frame(void **state) {
+    (void)state;
+    struct gate gate;
+    struct ending ending = {0};
+    const struct presenter_listener listener = {.flushed = hold_display};
+    begin(0);
+    event_init(&gate.reached);
+    event_init(&gate.opened);
+    event_init(&ending.ended);
+    presenter->ops->set_listener(presenter, &listener, &gate);
+    presenter->ops->flush(presenter, 0, &whole, 1);
+    event_wait(&gate.reached);
+    canvas_scribble(&canvas);
+    presenter->ops->flush(presenter, 0, &whole, 2);
+    assert_int_equal(capture_presenter_write(presenter, 0, in_folder("a.png"), note_end, &ending),
+                     0);
+    event_post(&gate.opened);
+    event_wait(&ending.ended);
+    assert_int_equal(ending.error, 0);
+    check_file(in_folder("a.png"));
+    end();
+}
+
 /* The request cannot get its frame before the presenter ends: it is told so, once. */
 static void test_requests_end_with_the_presenter(void **state) {
     (void)state;
@@ -324,6 +348,21 @@ static void test_every_third_flush(void **state) {
     answers_wait(&answers, token);
     end();
     assert_int_equal(count_files(), 3);
+}
+
+static void test_flushes_that_change_nothing_count(void **state) {
+    (void)state;
+    begin(2);
+    flush();
+    whole.width = 0;
+    flush();
+    whole.width = shape.width;
+    const uint64_t deadline = soon();
+    while (access(in_folder("scanout-0-000002.png"), F_OK) && platform_now_ns() < deadline) {
+        sched_yield();
+    }
+    check_file(in_folder("scanout-0-000002.png"));
+    end();
 }
 
 static void test_counts_are_per_scanout(void **state) {
@@ -465,8 +504,10 @@ int main(void) {
         CAPTURE_TEST(test_deadlines_pass),
         CAPTURE_TEST(test_requests_are_bounded),
         CAPTURE_TEST(test_automatic_pictures_are_left_out),
+        CAPTURE_TEST(test_a_request_waits_for_its_frame),
         CAPTURE_TEST(test_requests_end_with_the_presenter),
         CAPTURE_TEST(test_every_third_flush),
+        CAPTURE_TEST(test_flushes_that_change_nothing_count),
         CAPTURE_TEST(test_counts_are_per_scanout),
         CAPTURE_TEST(test_paths_that_cannot_be),
         CAPTURE_TEST(test_a_folder_that_may_not_be_written),
