@@ -59,9 +59,13 @@ struct picture_job *picture_job_create(const char *path) {
     return job;
 }
 
+static const char *say_why(int error) {
+    return error == -ENODATA ? "the scanout has never shown anything" : strerror(-error);
+}
+
 void picture_job_finish(struct picture_job *job, int error) {
     if (error) {
-        log_error("capture: %s is not written: %s", job->path, strerror(-error));
+        log_error("capture: %s is not written: %s", job->path, say_why(error));
     }
     if (job->done) {
         job->done(job->user, error);

@@ -39,7 +39,8 @@ static const char *find_fault(const struct presenter_picture *picture,
         !checked_range_u64(source->y, source->height, picture->height)) {
         return "the part to be shown is not inside";
     }
-    if (source->width > DISPLAY_SIDE_MAX || source->height > DISPLAY_SIDE_MAX) {
+    if (source->width > DISPLAY_SIDE_MAX || source->height > DISPLAY_SIDE_MAX ||
+        source->width * source->height > DISPLAY_PIXELS_MAX) {
         return "the part to be shown is too large";
     }
     return NULL;

@@ -10,6 +10,8 @@
 
 /* Longest side of what a scanout shows, in pixels; a row of it fits in DISPLAY_SCRATCH_BYTES. */
 #define DISPLAY_SIDE_MAX 16384
+/* Most pixels of what a scanout shows: each costs 4 bytes here, for each scanout. */
+#define DISPLAY_PIXELS_MAX (1u << 26)
 #define DISPLAY_SCRATCH_BYTES (4 * DISPLAY_SIDE_MAX)
 
 /* All zero: nothing is shown. */
@@ -20,8 +22,9 @@ struct display_view {
 };
 
 /* Checks a picture and the part of it to be shown, maps its storage, takes references. Logs what
- * it refuses: -EINVAL for a format, a layout or a rectangle that is not sound, or sides above
- * DISPLAY_SIDE_MAX; or what storage_map gives. *out is then empty. */
+ * it refuses: -EINVAL for a format, a layout or a rectangle that is not sound, sides above
+ * DISPLAY_SIDE_MAX, or more pixels than DISPLAY_PIXELS_MAX; or what storage_map gives. *out is
+ * then empty. */
 int display_view_init(struct display_view *out, const struct presenter_picture *picture,
                       const struct presenter_rect *source);
 bool display_view_is_empty(const struct display_view *view);

@@ -128,6 +128,24 @@ static void test_the_widest_row_fits(void **state) {
     canvas_finish(&canvas);
 }
 
+static void test_too_many_pixels_are_refused(void **state) {
+    (void)state;
+    struct storage *storage;
+    struct display_view view;
+    assert_int_equal(storage_create_shm("vesper-test", 4 * 8192 * 8193, &storage), 0);
+    const struct presenter_picture picture = {.storage = storage,
+                                              .format = PRESENTER_XRGB8888,
+                                              .width = 8192,
+                                              .height = 8193,
+                                              .stride = 4 * 8192};
+    struct presenter_rect source = {0, 0, 8192, 8193};
+    assert_int_equal(display_view_init(&view, &picture, &source), -EINVAL);
+    source.height = 8192;
+    assert_int_equal(display_view_init(&view, &picture, &source), 0);
+    display_view_drop(&view);
+    storage_unref(storage);
+}
+
 static void test_random_parts(void **state) {
     (void)state;
     for (int round = 0; round < 400; round++) {
@@ -211,6 +229,7 @@ int main(void) {
         cmocka_unit_test(test_rows_within_a_piece_are_read_in_place),
         cmocka_unit_test(test_scattered_rows_are_gathered),
         cmocka_unit_test(test_the_widest_row_fits),
+        cmocka_unit_test(test_too_many_pixels_are_refused),
         cmocka_unit_test(test_random_parts),
         cmocka_unit_test(test_views_keep_pictures_alive),
         cmocka_unit_test(test_memory_that_cannot_be_mapped),
