@@ -113,8 +113,8 @@ static void *ask_for_pictures(void *argument) {
     do {
         last = atomic_load(asker->stopped);
         const uint64_t patience = last || asker->number % 2 ? BACKEND_PATIENCE_NS : 100000;
-        int error = capture_presenter_write_and_wait(asker->presenter, asker->number % SCANOUTS,
-                                                     path, platform_now_ns() + patience);
+        error = capture_presenter_write_and_wait(asker->presenter, asker->number % SCANOUTS, path,
+                                                 platform_now_ns() + patience);
         asker->written += error == 0;
         if (error && error != -ENODATA && error != -ETIMEDOUT && error != -EBUSY) {
             asker->error = error;
