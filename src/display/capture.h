@@ -14,7 +14,8 @@ struct capture_options {
      * pictures come faster than they can be written, some are left out, with a message. */
     const char *folder;
     uint32_t every;
-    /* Where raw frames go; one of the two, or none. A slow reader gets fewer frames. */
+    /* Where raw frames go; one of the two, or none. A slow reader gets fewer frames. The process
+     * ignores SIGPIPE: some systems send it to any of the threads. */
     int raw_fd;           /* ≤ 0: none; becomes the presenter's on success, and non-blocking */
     const char *raw_path; /* of a FIFO, made where nothing is there; NULL: none */
 };

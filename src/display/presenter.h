@@ -57,7 +57,7 @@ struct presenter_picture {
 struct presenter_listener {
     /* The pixels of every flush up to and including `token` have been taken: the guest may draw
      * over them. Tokens are answered in order, all of them, also those of pictures that were
-     * detached meanwhile. */
+     * detached meanwhile; one call may answer several. */
     void (*flushed)(void *user, uint64_t token);
     /* The user gave a scanout's window another size (pixels); 0 × 0: closed it. */
     void (*resized)(void *user, uint32_t scanout, uint32_t width, uint32_t height);
