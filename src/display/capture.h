@@ -16,7 +16,7 @@ struct capture_options {
     uint32_t every;
     /* Where raw frames go; one of the two, or none. A slow reader gets fewer frames. The process
      * ignores SIGPIPE: some systems send it to any of the threads. */
-    int raw_fd;           /* ≤ 0: none; becomes the presenter's on success, and non-blocking */
+    int raw_fd; /* ≤ 0: none; becomes the presenter's on success, and non-blocking */
     const char *raw_path; /* of a FIFO, made where nothing is there; NULL: none */
 };
 
