@@ -126,7 +126,7 @@ void framebuffer_dirty(const struct framebuffer *fb, const struct picture_rect *
             .y2 = (uint16_t)(rects[i].y + rects[i].height),
         };
     }
-    int error = drmModeDirtyFB(fb->card, fb->id, clips, count);
+    int error = drmModeDirtyFB(fb->card, fb->id, count ? clips : NULL, count);
     GUEST_CHECK(error == 0, "drmModeDirtyFB with %u clips: %s", count, strerror(-error));
 }
 
