@@ -70,15 +70,16 @@ class Machine:
         try:
             self.start()
         except BaseException:
-            self.show_logs()
-            self.stop()
+            self.__exit__(*sys.exc_info())
             raise
         return self
 
     def __exit__(self, kind, value, trace):
-        if kind is not None:
-            self.show_logs()
-        self.stop()
+        try:
+            if kind is not None:
+                self.show_logs()
+        finally:
+            self.stop()
 
     def prepare(self):
         """Makes the machine's folder; returns the image's."""
