@@ -21,6 +21,17 @@ SECTIONS = (
 )
 
 
+# What swapchains and compositors in a virtual machine need, offered where it is asked for.
+DMA_BUF_EXTENSIONS = (
+    "VK_EXT_external_memory_dma_buf",
+    "VK_EXT_image_drm_format_modifier",
+    "VK_EXT_queue_family_foreign",
+    "VK_KHR_external_memory_fd",
+    "VK_KHR_swapchain",
+    "VK_KHR_wayland_surface",
+)
+
+
 def device_version(text):
     match = re.search(r"apiVersion\s*=\s*(\d+)\.(\d+)\.(\d+)", text)
     if not match:
@@ -41,10 +52,27 @@ def check(text):
     return name.group(1), version
 
 
+def check_dma_bufs(settings, arguments, program):
+    """The guest driver believes in dma-bufs that the host does not have."""
+    options = ["--emulate-dma-bufs"]
+    with Server(settings, arguments.host, options=options) as server:
+        env = environment.guest_environment(arguments.guest, server.socket_path)
+        env["XDG_RUNTIME_DIR"] = server.temporary
+        ended = processes.run([program], env, 60 * settings.scale, server.temporary)
+        if ended.status != 0:
+            raise Failure(f"vulkaninfo with {options} {ended.describe()}{server.explain()}")
+    listed = set(re.findall(r"^\s*(VK_\w+)\s*: extension revision", ended.output, re.MULTILINE))
+    missing = [name for name in DMA_BUF_EXTENSIONS if name not in listed]
+    if missing:
+        raise Failure(f"with {options} the device does not offer {missing}")
+
+
 def test(settings, arguments):
     program = shutil.which("vulkaninfo")
     if not program:
         raise Skip("vulkaninfo is not installed")
+    if not settings.foreign:
+        check_dma_bufs(settings, arguments, program)
     with Server(settings, arguments.host) as server:
         env = environment.guest_environment(arguments.guest, server.socket_path)
         # It asks for a display only if there is one.
