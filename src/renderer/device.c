@@ -162,8 +162,7 @@ static VkResult create_host_device(struct stream *stream, struct device *device,
     vn_device_table_init(&device->table, handle, vk->GetDeviceProcAddr);
     device->table.device = handle;
     device->table.owner = device;
-    device->table.foreign_is_external =
-        !enables(info, VK_EXT_QUEUE_FAMILY_FOREIGN_EXTENSION_NAME);
+    device->table.foreign_is_external = !enables(info, VK_EXT_QUEUE_FAMILY_FOREIGN_EXTENSION_NAME);
     sync_device_init(&device->sync);
     if (!fetch_queues(device, info)) {
         sync_device_finish(&device->sync, device);

@@ -57,10 +57,9 @@ bool physical_device_is_emulated(const struct physical_device *device, const cha
     if (IS_ONE_OF(emulated, extension)) {
         return true;
     }
-    return device->memory.emulates_dma_buf &&
-           (IS_ONE_OF(emulated_with_dma_bufs, extension) ||
-            (strcmp(extension, foreign_family) == 0 &&
-             !physical_device_host_has(device, foreign_family)));
+    return device->memory.emulates_dma_buf && (IS_ONE_OF(emulated_with_dma_bufs, extension) ||
+                                               (strcmp(extension, foreign_family) == 0 &&
+                                                !physical_device_host_has(device, foreign_family)));
 }
 
 static const struct vn_extension *find_known(const char *name) {

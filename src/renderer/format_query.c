@@ -42,8 +42,8 @@ static void fill_lists(const struct modifier_lists *lists, VkFormatFeatureFlags2
         uint32_t count = count_elements(array, lists->narrow_room, available);
         narrow->drmFormatModifierCount = count;
         if (array && count) {
-            array[0] = (VkDrmFormatModifierPropertiesEXT){LINEAR_MODIFIER, 1,
-                                                          narrow_features(features)};
+            array[0] =
+                (VkDrmFormatModifierPropertiesEXT){LINEAR_MODIFIER, 1, narrow_features(features)};
         }
     }
     VkDrmFormatModifierPropertiesList2EXT *wide = lists->wide;
@@ -123,9 +123,9 @@ void vn_handle_vkGetPhysicalDeviceSparseImageFormatProperties(
         return;
     }
     physical_device_from(a->physicalDevice_object)
-        ->vk->GetPhysicalDeviceSparseImageFormatProperties(
-            a->physicalDevice, a->format, a->type, a->samples, a->usage, a->tiling,
-            a->pPropertyCount, a->pProperties);
+        ->vk->GetPhysicalDeviceSparseImageFormatProperties(a->physicalDevice, a->format, a->type,
+                                                           a->samples, a->usage, a->tiling,
+                                                           a->pPropertyCount, a->pProperties);
 }
 
 void vn_handle_vkGetPhysicalDeviceSparseImageFormatProperties2(

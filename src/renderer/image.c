@@ -190,9 +190,8 @@ void vn_handle_vkGetDeviceImageSparseMemoryRequirements(
         *a->pSparseMemoryRequirementCount = 0; /* no image with a modifier is sparse */
         return;
     }
-    device->table.GetDeviceImageSparseMemoryRequirements(a->device, a->pInfo,
-                                                         a->pSparseMemoryRequirementCount,
-                                                         a->pSparseMemoryRequirements);
+    device->table.GetDeviceImageSparseMemoryRequirements(
+        a->device, a->pInfo, a->pSparseMemoryRequirementCount, a->pSparseMemoryRequirements);
 }
 
 /* ---- memory ------------------------------------------------------------------------------- */

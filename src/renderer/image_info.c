@@ -28,7 +28,8 @@ static bool filter_external_info(const struct device *device, const VkImageCreat
 const char *image_info_translate(const struct device *device, VkImageCreateInfo *info,
                                  struct image_traits *out_traits) {
     *out_traits = (struct image_traits){.is_shared = filter_external_info(device, info)};
-    if (info->tiling != VK_IMAGE_TILING_DRM_FORMAT_MODIFIER_EXT || physical_device_has_host_modifiers(device->physical)) {
+    if (info->tiling != VK_IMAGE_TILING_DRM_FORMAT_MODIFIER_EXT ||
+        physical_device_has_host_modifiers(device->physical)) {
         return NULL;
     }
     if (!device->physical->memory.emulates_dma_buf) {

@@ -109,8 +109,7 @@ static bool imports_tiled_images(const struct vn_instance_table *vk, VkPhysicalD
  * alone are not enough: a guest that is offered dma-bufs makes swapchains of images with
  * modifiers, and they fail where no format has one or it cannot be rendered to. Without the offer
  * its swapchains copy to shared memory of the guest, which always works. */
-static const char *find_dma_buf_fault(const struct vn_instance_table *vk,
-                                      VkPhysicalDevice device) {
+static const char *find_dma_buf_fault(const struct vn_instance_table *vk, VkPhysicalDevice device) {
     const VkFormat format = VK_FORMAT_B8G8R8A8_UNORM;
     if (!imports_image(vk, device, format, VK_IMAGE_TILING_LINEAR,
                        VK_IMAGE_USAGE_SAMPLED_BIT | VK_IMAGE_USAGE_TRANSFER_SRC_BIT |

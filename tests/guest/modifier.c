@@ -410,8 +410,7 @@ int main(int argc, char **argv) {
         GUEST_VK(create_image(&g, NULL, &image));
     }
     const VkImageSubresource plane = {
-        .aspectMask =
-            shared ? VK_IMAGE_ASPECT_MEMORY_PLANE_0_BIT_EXT : VK_IMAGE_ASPECT_COLOR_BIT,
+        .aspectMask = shared ? VK_IMAGE_ASPECT_MEMORY_PLANE_0_BIT_EXT : VK_IMAGE_ASPECT_COLOR_BIT,
     };
     VkSubresourceLayout layout = {0};
     vkGetImageSubresourceLayout(g.device, image, &plane, &layout);

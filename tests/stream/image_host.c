@@ -24,7 +24,7 @@ static void note_chain(const void *chain) {
 
 static VKAPI_ATTR VkResult VKAPI_CALL
 answer_GetImageFormat(VkPhysicalDevice device, const VkPhysicalDeviceImageFormatInfo2 *info,
-                    VkImageFormatProperties2 *properties) {
+                      VkImageFormatProperties2 *properties) {
     (void)device;
     image_host.image_queries++;
     image_host.tiling = info->tiling;
@@ -44,9 +44,9 @@ answer_GetImageFormat(VkPhysicalDevice device, const VkPhysicalDeviceImageFormat
 }
 
 static VKAPI_ATTR VkResult VKAPI_CALL answer_CreateImage(VkDevice device,
-                                                       const VkImageCreateInfo *info,
-                                                       const VkAllocationCallbacks *allocator,
-                                                       VkImage *out) {
+                                                         const VkImageCreateInfo *info,
+                                                         const VkAllocationCallbacks *allocator,
+                                                         VkImage *out) {
     (void)device, (void)allocator;
     image_host.tiling = info->tiling;
     note_chain(info->pNext);
@@ -55,38 +55,38 @@ static VKAPI_ATTR VkResult VKAPI_CALL answer_CreateImage(VkDevice device,
 }
 
 static VKAPI_ATTR void VKAPI_CALL answer_DestroyImage(VkDevice device, VkImage image,
-                                                    const VkAllocationCallbacks *allocator) {
+                                                      const VkAllocationCallbacks *allocator) {
     (void)device, (void)image, (void)allocator;
     image_host.destructions++;
 }
 
 static VKAPI_ATTR void VKAPI_CALL answer_GetLayout(VkDevice device, VkImage image,
-                                                 const VkImageSubresource *subresource,
-                                                 VkSubresourceLayout *out) {
+                                                   const VkImageSubresource *subresource,
+                                                   VkSubresourceLayout *out) {
     (void)device;
     assert_true(image != VK_NULL_HANDLE);
     image_host.layout_queries++;
     image_host.aspect = subresource->aspectMask;
-    *out = (VkSubresourceLayout){.size = 32 * IMAGE_HOST_ROW_PITCH, .rowPitch = IMAGE_HOST_ROW_PITCH};
+    *out =
+        (VkSubresourceLayout){.size = 32 * IMAGE_HOST_ROW_PITCH, .rowPitch = IMAGE_HOST_ROW_PITCH};
 }
 
 static VKAPI_ATTR void VKAPI_CALL answer_GetLayout2(VkDevice device, VkImage image,
-                                                  const VkImageSubresource2 *subresource,
-                                                  VkSubresourceLayout2 *out) {
+                                                    const VkImageSubresource2 *subresource,
+                                                    VkSubresourceLayout2 *out) {
     answer_GetLayout(device, image, &subresource->imageSubresource, &out->subresourceLayout);
 }
 
 static VKAPI_ATTR void VKAPI_CALL answer_GetDeviceLayout(VkDevice device,
-                                                       const VkDeviceImageSubresourceInfo *info,
-                                                       VkSubresourceLayout2 *out) {
+                                                         const VkDeviceImageSubresourceInfo *info,
+                                                         VkSubresourceLayout2 *out) {
     image_host.tiling = info->pCreateInfo->tiling;
     note_chain(info->pCreateInfo->pNext);
     answer_GetLayout2(device, (VkImage)(uintptr_t)1, info->pSubresource, out);
 }
 
-static VKAPI_ATTR void VKAPI_CALL
-answer_GetDeviceRequirements(VkDevice device, const VkDeviceImageMemoryRequirements *info,
-                           VkMemoryRequirements2 *out) {
+static VKAPI_ATTR void VKAPI_CALL answer_GetDeviceRequirements(
+    VkDevice device, const VkDeviceImageMemoryRequirements *info, VkMemoryRequirements2 *out) {
     (void)device;
     image_host.tiling = info->pCreateInfo->tiling;
     image_host.plane_aspect = info->planeAspect;

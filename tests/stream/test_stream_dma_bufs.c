@@ -17,8 +17,7 @@
 #define DEVICE ID(VkDevice, GUEST_DEVICE)
 #define DMA_BUF VK_EXTERNAL_MEMORY_HANDLE_TYPE_DMA_BUF_BIT_EXT
 #define RESOURCE 5000
-#define SHARED_FLAGS                                                                               \
-    (CONTEXT_BLOB_MAPPABLE | CONTEXT_BLOB_SHAREABLE | CONTEXT_BLOB_CROSS_DEVICE)
+#define SHARED_FLAGS (CONTEXT_BLOB_MAPPABLE | CONTEXT_BLOB_SHAREABLE | CONTEXT_BLOB_CROSS_DEVICE)
 
 /* The null driver has type 0, which it imports as, and type 1, which is its own. */
 enum { BOTH_TYPES = 3, IMPORTED_TYPE = 1, OWN_TYPE = 2 };
@@ -140,8 +139,9 @@ static VkExternalMemoryProperties ask_sharing(const struct context_limits *limit
     const VkPhysicalDeviceExternalBufferInfo info = {
         .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_EXTERNAL_BUFFER_INFO, .handleType = type};
     VkExternalBufferProperties out = {.sType = VK_STRUCTURE_TYPE_EXTERNAL_BUFFER_PROPERTIES};
-    struct vn_vkGetPhysicalDeviceExternalBufferProperties a = {
-        .physicalDevice = PHYSICAL, .pExternalBufferInfo = &info, .pExternalBufferProperties = &out};
+    struct vn_vkGetPhysicalDeviceExternalBufferProperties a = {.physicalDevice = PHYSICAL,
+                                                               .pExternalBufferInfo = &info,
+                                                               .pExternalBufferProperties = &out};
     GUEST_CALL(g->context_stream, vkGetPhysicalDeviceExternalBufferProperties, &a);
     const VkExternalMemoryProperties properties =
         a.pExternalBufferProperties->externalMemoryProperties;
@@ -224,8 +224,7 @@ static void test_memory_without_storage_cannot_be_exported(void **state) {
     assert_int_equal(spy_calls("vkAllocateMemory"), 0);
     assert_int_equal(allocate(g, MEMORY, 1, NULL), VK_SUCCESS);
     /* A guest that is not offered dma-bufs means nothing by it. */
-    struct guest *other =
-        guest_create_open(&(struct context_limits){.no_emulated_dma_bufs = true});
+    struct guest *other = guest_create_open(&(struct context_limits){.no_emulated_dma_bufs = true});
     assert_int_equal(allocate(other, MEMORY, 1, &exported), VK_SUCCESS);
     guest_destroy(other);
     guest_destroy(g);

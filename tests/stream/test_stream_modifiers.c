@@ -75,9 +75,8 @@ static void test_wide_lists_are_the_same(void **state) {
     };
     VkFormatProperties2 properties = {.sType = VK_STRUCTURE_TYPE_FORMAT_PROPERTIES_2,
                                       .pNext = &list};
-    struct vn_vkGetPhysicalDeviceFormatProperties2 a = {.physicalDevice = PHYSICAL,
-                                                        .format = VK_FORMAT_R8_UNORM,
-                                                        .pFormatProperties = &properties};
+    struct vn_vkGetPhysicalDeviceFormatProperties2 a = {
+        .physicalDevice = PHYSICAL, .format = VK_FORMAT_R8_UNORM, .pFormatProperties = &properties};
     GUEST_CALL(g->context_stream, vkGetPhysicalDeviceFormatProperties2, &a);
     const VkDrmFormatModifierPropertiesList2EXT *out = chain_find(
         a.pFormatProperties, VK_STRUCTURE_TYPE_DRM_FORMAT_MODIFIER_PROPERTIES_LIST_2_EXT);
@@ -156,7 +155,8 @@ static void test_the_host_is_asked_for_imported_linear_images(void **state) {
     assert_int_equal(limits->sampleCounts, VK_SAMPLE_COUNT_1_BIT);
     assert_int_equal(image_host.image_queries, 1);
     assert_int_equal(image_host.tiling, VK_IMAGE_TILING_LINEAR);
-    assert_int_equal(image_host.handle_type, VK_EXTERNAL_MEMORY_HANDLE_TYPE_HOST_ALLOCATION_BIT_EXT);
+    assert_int_equal(image_host.handle_type,
+                     VK_EXTERNAL_MEMORY_HANDLE_TYPE_HOST_ALLOCATION_BIT_EXT);
     assert_int_equal(image_host.chain_length, 1);
 
     a = ask_image(g, VK_IMAGE_TILING_LINEAR, DMA_BUF, NULL);
@@ -166,7 +166,8 @@ static void test_the_host_is_asked_for_imported_linear_images(void **state) {
     /* Swapchains ask without saying that they will share. */
     a = ask_image(g, MODIFIER_TILING, 0, &linear);
     assert_int_equal(a.ret, VK_SUCCESS);
-    assert_int_equal(image_host.handle_type, VK_EXTERNAL_MEMORY_HANDLE_TYPE_HOST_ALLOCATION_BIT_EXT);
+    assert_int_equal(image_host.handle_type,
+                     VK_EXTERNAL_MEMORY_HANDLE_TYPE_HOST_ALLOCATION_BIT_EXT);
 
     image_host.imports = false;
     a = ask_image(g, MODIFIER_TILING, DMA_BUF, &linear);
@@ -355,10 +356,8 @@ static void test_the_memory_plane_is_the_color(void **state) {
     assert_int_equal(create_image(g, IMAGE, &with_list), VK_SUCCESS);
     const VkImageSubresource plane = {.aspectMask = VK_IMAGE_ASPECT_MEMORY_PLANE_0_BIT_EXT};
     VkSubresourceLayout layout;
-    struct vn_vkGetImageSubresourceLayout a = {.device = DEVICE,
-                                               .image = ID(VkImage, IMAGE),
-                                               .pSubresource = &plane,
-                                               .pLayout = &layout};
+    struct vn_vkGetImageSubresourceLayout a = {
+        .device = DEVICE, .image = ID(VkImage, IMAGE), .pSubresource = &plane, .pLayout = &layout};
     GUEST_CALL(g->context_stream, vkGetImageSubresourceLayout, &a);
     assert_int_equal(a.pLayout->rowPitch, IMAGE_HOST_ROW_PITCH);
     assert_int_equal(image_host.aspect, VK_IMAGE_ASPECT_COLOR_BIT);

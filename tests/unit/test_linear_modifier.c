@@ -39,8 +39,8 @@ static void test_features_are_those_of_linear_tiling(void **state) {
     wide_features = 0;
     assert_int_equal(linear_modifier_get_features(&device, VK_FORMAT_B8G8R8A8_UNORM),
                      VK_FORMAT_FEATURE_SAMPLED_IMAGE_BIT);
-    wide_features = VK_FORMAT_FEATURE_2_SAMPLED_IMAGE_BIT |
-                    VK_FORMAT_FEATURE_2_STORAGE_READ_WITHOUT_FORMAT_BIT;
+    wide_features =
+        VK_FORMAT_FEATURE_2_SAMPLED_IMAGE_BIT | VK_FORMAT_FEATURE_2_STORAGE_READ_WITHOUT_FORMAT_BIT;
     assert_true(linear_modifier_get_features(&device, VK_FORMAT_B8G8R8A8_UNORM) == wide_features);
     narrow_features = wide_features = 0;
     assert_int_equal(linear_modifier_get_features(&device, VK_FORMAT_B8G8R8A8_UNORM), 0);
@@ -57,9 +57,12 @@ static void test_only_single_planes_of_color_have_it(void **state) {
     for (size_t i = 0; i < sizeof(with) / sizeof(with[0]); i++) {
         assert_int_not_equal(linear_modifier_get_features(&device, with[i]), 0);
     }
-    static const VkFormat without[] = {VK_FORMAT_UNDEFINED, VK_FORMAT_D16_UNORM, VK_FORMAT_S8_UINT,
+    static const VkFormat without[] = {VK_FORMAT_UNDEFINED,
+                                       VK_FORMAT_D16_UNORM,
+                                       VK_FORMAT_S8_UINT,
                                        VK_FORMAT_D24_UNORM_S8_UINT,
-                                       VK_FORMAT_G8_B8R8_2PLANE_420_UNORM, (VkFormat)0x7ffffff0};
+                                       VK_FORMAT_G8_B8R8_2PLANE_420_UNORM,
+                                       (VkFormat)0x7ffffff0};
     for (size_t i = 0; i < sizeof(without) / sizeof(without[0]); i++) {
         assert_int_equal(linear_modifier_get_features(&device, without[i]), 0);
     }
@@ -187,9 +190,9 @@ static void test_images_must_be_plain(void **state) {
     info = image_info(&list);
     info.samples = VK_SAMPLE_COUNT_4_BIT;
     expect_fault(info, plain);
-    static const VkImageCreateFlags flags[] = {
-        VK_IMAGE_CREATE_DISJOINT_BIT, VK_IMAGE_CREATE_SPARSE_BINDING_BIT,
-        VK_IMAGE_CREATE_CUBE_COMPATIBLE_BIT};
+    static const VkImageCreateFlags flags[] = {VK_IMAGE_CREATE_DISJOINT_BIT,
+                                               VK_IMAGE_CREATE_SPARSE_BINDING_BIT,
+                                               VK_IMAGE_CREATE_CUBE_COMPATIBLE_BIT};
     for (size_t i = 0; i < sizeof(flags) / sizeof(flags[0]); i++) {
         info = image_info(&list);
         info.flags = flags[i];

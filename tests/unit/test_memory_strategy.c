@@ -76,8 +76,7 @@ get_image_format_properties2(VkPhysicalDevice device, const VkPhysicalDeviceImag
                              VkImageFormatProperties2 *out) {
     (void)device;
     const VkPhysicalDeviceExternalImageFormatInfo *external = info->pNext;
-    assert_int_equal(external->sType,
-                     VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_EXTERNAL_IMAGE_FORMAT_INFO);
+    assert_int_equal(external->sType, VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_EXTERNAL_IMAGE_FORMAT_INFO);
     assert_int_equal(external->handleType, VK_EXTERNAL_MEMORY_HANDLE_TYPE_HOST_ALLOCATION_BIT_EXT);
     bool is_linear = info->tiling == VK_IMAGE_TILING_LINEAR;
     assert_true(is_linear || info->tiling == VK_IMAGE_TILING_OPTIMAL);
