@@ -153,8 +153,7 @@ static void flip(const struct card *card, const struct card_output *output, uint
         struct pollfd poll_for = {card->fd, POLLIN, 0};
         GUEST_CHECK(poll(&poll_for, 1, 20000) == 1, "a page flip has no event after 20 s");
         drmEventContext context = {.version = 2, .page_flip_handler = on_flip};
-        GUEST_CHECK(drmHandleEvent(card->fd, &context) == 0, "drmHandleEvent: %s",
-                    strerror(errno));
+        GUEST_CHECK(drmHandleEvent(card->fd, &context) == 0, "drmHandleEvent: %s", strerror(errno));
     }
 }
 

@@ -176,8 +176,7 @@ static int take_option(const char *command, const struct cli_option *options, co
         return -CLI_USAGE;
     }
     if (!parse_value(option, value)) {
-        cli_error("%s: %s '%s': expected %s", command, option->name, value,
-                  expected(option->kind));
+        cli_error("%s: %s '%s': expected %s", command, option->name, value, expected(option->kind));
         return -CLI_USAGE;
     }
     return has_value ? 1 : 2;

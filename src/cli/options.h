@@ -15,7 +15,7 @@ enum cli_option_kind {
     CLI_SWITCH,    /* bool: true where the option is given; takes no value */
     CLI_SIZE,      /* struct cli_size: WIDTHxHEIGHT, each 1 … 16384 */
     CLI_OPERAND,   /* const char *: the next argument without dashes; `name` is for messages */
-    CLI_REST,      /* char **: what follows "--", ends with NULL; left alone where there is none */
+    CLI_REST, /* char **: what follows "--", ends with NULL; left alone where there is none */
 };
 
 struct cli_size {
@@ -23,11 +23,11 @@ struct cli_size {
 };
 
 struct cli_option {
-    const char *name;        /* with its dashes */
+    const char *name; /* with its dashes */
     enum cli_option_kind kind;
-    void *value;             /* as the kind says; left alone where the option is not given */
+    void *value; /* as the kind says; left alone where the option is not given */
     const char *placeholder; /* for the help; "" where there is nothing to add */
-    const char *help;        /* may have several lines */
+    const char *help; /* may have several lines */
 };
 
 /* Results of commands and of cli_parse_options; also exit codes of the process. */

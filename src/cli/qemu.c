@@ -121,8 +121,7 @@ static void add_gpu(struct arguments *arguments, const struct qemu_machine *mach
     add(arguments, "-chardev");
     add(arguments, "socket,id=vesper,path=%s", path);
     add(arguments, "-device");
-    add(arguments,
-        FRONT_END ",chardev=vesper,virtio-id=16,num_vqs=%d,vq_size=256,config_size=%d",
+    add(arguments, FRONT_END ",chardev=vesper,virtio-id=16,num_vqs=%d,vq_size=256,config_size=%d",
         DEVICE_QUEUE_COUNT, DEVICE_CONFIG_SIZE);
     free(path);
 }
@@ -245,8 +244,8 @@ static int check_version(const char *program, const char *output, char *reason,
     return 0;
 }
 
-static int capture(const char *program, const char *const *arguments, char *output,
-                   char *reason, size_t reason_size) {
+static int capture(const char *program, const char *const *arguments, char *output, char *reason,
+                   size_t reason_size) {
     int error = process_capture(arguments, output, OUTPUT_MAX);
     if (error) {
         snprintf(reason, reason_size, "%s cannot be run: %s (QEMU %u.%u or later is needed)",

@@ -23,8 +23,8 @@ static void capture(const struct requests *requests, const char *line, char *ans
         return;
     }
     const uint64_t deadline_ns = platform_now_ns() + CAPTURE_TIMEOUT_NS;
-    int error = capture_presenter_write_and_wait(requests->presenter, scanout, line + path,
-                                                 deadline_ns);
+    int error =
+        capture_presenter_write_and_wait(requests->presenter, scanout, line + path, deadline_ns);
     if (error) {
         snprintf(answer, size, "error %s cannot be written: %s", line + path, strerror(-error));
         return;
@@ -48,7 +48,8 @@ static void set_display(const struct requests *requests, const char *line, char 
     int mode = 0;
     if (sscanf(line, "display %u %n", &scanout, &mode) != 1 || !mode ||
         !parse_mode(line + mode, &width, &height)) {
-        answer_error(answer, size, "expected: display SCANOUT WIDTHxHEIGHT, or: display SCANOUT off");
+        answer_error(answer, size,
+                     "expected: display SCANOUT WIDTHxHEIGHT, or: display SCANOUT off");
         return;
     }
     if (device_set_display(requests->device, scanout, width, height)) {

@@ -32,7 +32,8 @@ static void handle_signals(struct session *session) {
 static void print_help(const struct cli_option *options) {
     puts("Usage: vesper serve --socket PATH [OPTION…]\n"
          "\n"
-         "Is the virtio-gpu of one virtual machine, for a stock QEMU 11.1 or later, until SIGINT or\n"
+         "Is the virtio-gpu of one virtual machine, for a stock QEMU 11.1 or later, until SIGINT "
+         "or\n"
          "SIGTERM. The QEMU arguments for it: vesper run --print. When QEMU ends, the next one is\n"
          "waited for.\n"
          "\n"

@@ -117,8 +117,7 @@ static struct presenter *make_presenter(const struct session_options *options, i
         return NULL;
     }
     char *text = strdup(kind);
-    struct presenter *presenter =
-        text ? make_capture(text, options->scanouts, out_result) : NULL;
+    struct presenter *presenter = text ? make_capture(text, options->scanouts, out_result) : NULL;
     free(text);
     return presenter;
 }

@@ -52,10 +52,8 @@ void session_options_init(struct session_options *options);
          "BYTES", "commands of one context not yet executed (64M)"},                               \
         {"--max-rings", CLI_U32, &(o).server.device.context_limits.rings, "N",                     \
          "rings of one context (64)"},                                                             \
-    {                                                                                              \
-        "--max-memory-bytes", CLI_BYTES_U64, &(o).server.device.context_limits.memory_bytes,       \
-            "BYTES", "host-visible memory of one context (unlimited)"                              \
-    }
+        {"--max-memory-bytes", CLI_BYTES_U64, &(o).server.device.context_limits.memory_bytes,      \
+         "BYTES", "host-visible memory of one context (unlimited)"}
 
 struct session;
 

@@ -45,8 +45,8 @@ static bool check_create(struct device *device, struct gpu_request *request) {
                    ctx_id ? "in use" : "no number of a context");
         return false;
     }
-    if (capset != 0 && (!gpu_has_feature(device, DEVICE_F_CONTEXT_INIT) ||
-                        capset != CONTEXT_CAPSET_VENUS)) {
+    if (capset != 0 &&
+        (!gpu_has_feature(device, DEVICE_F_CONTEXT_INIT) || capset != CONTEXT_CAPSET_VENUS)) {
         gpu_refuse(device, request, WIRE_ERR_INVALID_PARAMETER,
                    "context_init 0x%x: capset %u; only %d (Venus) is served", create->context_init,
                    capset, CONTEXT_CAPSET_VENUS);

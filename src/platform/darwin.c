@@ -260,7 +260,7 @@ const char *platform_qemu_accelerator(void) {
     size_t size = sizeof(supported);
     /* Absent or 0 inside most virtual machines. */
     return sysctlbyname("kern.hv_support", &supported, &size, NULL, 0) == 0 && supported ? "hvf"
-                                                                                          : "tcg";
+                                                                                         : "tcg";
 }
 
 const char *platform_qemu_memory_backend(void) {

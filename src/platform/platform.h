@@ -98,8 +98,8 @@ long platform_socket_send(int socket_fd, const void *bytes, size_t size, int fd)
 long platform_socket_receive(int socket_fd, void *bytes, size_t size, int *out_fd);
 /* As platform_socket_receive, with room for `capacity` descriptors, in the order sent. *out_count
  * is how many came: where that is more than `capacity`, the surplus has been closed. */
-long platform_socket_receive_fds(int socket_fd, void *bytes, size_t size, int *fds,
-                                 size_t capacity, size_t *out_count);
+long platform_socket_receive_fds(int socket_fd, void *bytes, size_t size, int *fds, size_t capacity,
+                                 size_t *out_count);
 
 /* ---- process --------------------------------------------------------------------------- */
 

@@ -366,8 +366,8 @@ static size_t count_kept(const struct descriptor_room *room) {
     return room->count < room->capacity ? room->count : room->capacity;
 }
 
-long platform_socket_receive_fds(int socket_fd, void *bytes, size_t size, int *fds,
-                                 size_t capacity, size_t *out_count) {
+long platform_socket_receive_fds(int socket_fd, void *bytes, size_t size, int *fds, size_t capacity,
+                                 size_t *out_count) {
     *out_count = 0;
     if (size == 0) {
         return -EINVAL;

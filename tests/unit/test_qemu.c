@@ -157,8 +157,10 @@ static void test_check(void **state) {
 static void test_capture_is_bounded(void **state) {
     (void)state;
     char output[16];
-    const char *const arguments[] = {"sh", "-c", "i=0; while [ $i -lt 20000 ]; do echo 0123456789; "
-                                                 "i=$((i + 1)); done", NULL};
+    const char *const arguments[] = {"sh", "-c",
+                                     "i=0; while [ $i -lt 20000 ]; do echo 0123456789; "
+                                     "i=$((i + 1)); done",
+                                     NULL};
     assert_int_equal(process_capture(arguments, output, sizeof(output)), 0);
     assert_string_equal(output, "0123456789\n0123");
 }

@@ -385,8 +385,8 @@ static void test_several_descriptors(void **state) {
     }
     /* No room at all: all are surplus. */
     send_many_descriptors(pair.client, sent_fd, 3);
-    assert_int_equal(
-        platform_socket_receive_fds(pair.server, text, sizeof(text), NULL, 0, &came), 1);
+    assert_int_equal(platform_socket_receive_fds(pair.server, text, sizeof(text), NULL, 0, &came),
+                     1);
     assert_int_equal(came, 3);
     assert_int_equal(count_open_descriptors(), before);
     close(sent_fd);

@@ -67,8 +67,8 @@ static void copy_to_bo(const struct scanout_test *test, struct gbm_bo *bo,
                        const struct guest_buffer *rows) {
     uint32_t stride;
     void *handle = NULL;
-    unsigned char *map = gbm_bo_map(bo, 0, 0, test->width, test->height, GBM_BO_TRANSFER_WRITE,
-                                    &stride, &handle);
+    unsigned char *map =
+        gbm_bo_map(bo, 0, 0, test->width, test->height, GBM_BO_TRANSFER_WRITE, &stride, &handle);
     GUEST_CHECK(map, "gbm_bo_map: %s", strerror(errno));
     for (uint32_t y = 0; y < test->height; y++) {
         memcpy(map + (size_t)y * stride,
@@ -93,8 +93,7 @@ static struct framebuffer add_bo(struct scanout_test *test, struct gbm_bo *bo) {
     GUEST_CHECK(error == 0, "drmModeAddFB2 of a GBM buffer: %s", strerror(-error));
     guest_say("gbm: backend %s, stride %u, modifier %#llx, memory %s",
               gbm_device_get_backend_name(gbm_bo_get_device(bo)), fb.stride,
-              (unsigned long long)gbm_bo_get_modifier(bo),
-              framebuffer_memory(fb.card, handles[0]));
+              (unsigned long long)gbm_bo_get_modifier(bo), framebuffer_memory(fb.card, handles[0]));
     return fb;
 }
 

@@ -70,8 +70,8 @@ static void draw_mark(struct flips *flips, uint32_t number) {
 
 static void ask_page_flip(struct flips *flips, struct flip *flip) {
     const uint32_t fb = flips->buffers[flip->number % BUFFERS].id;
-    int error = drmModePageFlip(flips->card->fd, flips->output->crtc, fb,
-                                DRM_MODE_PAGE_FLIP_EVENT, flip);
+    int error =
+        drmModePageFlip(flips->card->fd, flips->output->crtc, fb, DRM_MODE_PAGE_FLIP_EVENT, flip);
     GUEST_CHECK(error == 0, "flip %u: drmModePageFlip: %s", flip->number, strerror(-error));
 }
 

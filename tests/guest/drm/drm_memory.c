@@ -142,8 +142,8 @@ static void check_live(const struct guest *g, const struct guest_buffer *buffers
         if (buffers[i].buffer) {
             fill(expected, MAPPING_SIZE, 1 + i * 2 + lives[i]);
         }
-        GUEST_CHECK(memcmp(expected, (char *)all->map + (size_t)i * MAPPING_SIZE,
-                           MAPPING_SIZE) == 0,
+        GUEST_CHECK(memcmp(expected, (char *)all->map + (size_t)i * MAPPING_SIZE, MAPPING_SIZE) ==
+                        0,
                     "mapping %u of %u has not the bytes written to it", i, count);
     }
 }

@@ -29,7 +29,8 @@ struct framebuffer framebuffer_create_dumb(const struct card *card, uint32_t wid
         .format = DRM_FORMAT_XRGB8888,
     };
     uint64_t size, offset;
-    int error = drmModeCreateDumbBuffer(fb.card, width, height, 32, 0, &fb.handle, &fb.stride, &size);
+    int error =
+        drmModeCreateDumbBuffer(fb.card, width, height, 32, 0, &fb.handle, &fb.stride, &size);
     GUEST_CHECK(error == 0, "dumb buffer of %u x %u: %s", width, height, strerror(-error));
     fb.size = size;
     error = add(&fb);
@@ -55,9 +56,8 @@ static void create_blob(struct framebuffer *fb) {
     map(fb, where.offset);
 }
 
-struct framebuffer framebuffer_create_blob(const struct card *card, uint32_t width,
-                                           uint32_t height, uint32_t format, uint32_t gap,
-                                           uint32_t offset) {
+struct framebuffer framebuffer_create_blob(const struct card *card, uint32_t width, uint32_t height,
+                                           uint32_t format, uint32_t gap, uint32_t offset) {
     if (!card_parameter(card, VIRTGPU_PARAM_RESOURCE_BLOB)) {
         guest_skip("the device has no blobs (VIRTIO_GPU_F_RESOURCE_BLOB)");
     }

@@ -25,9 +25,8 @@ struct framebuffer framebuffer_create_dumb(const struct card *card, uint32_t wid
 
 /* A blob of guest memory; rows have `gap` bytes between them, `offset` bytes come before.
  * Ends the process with status 77 if the device has no blobs. */
-struct framebuffer framebuffer_create_blob(const struct card *card, uint32_t width,
-                                           uint32_t height, uint32_t format, uint32_t gap,
-                                           uint32_t offset);
+struct framebuffer framebuffer_create_blob(const struct card *card, uint32_t width, uint32_t height,
+                                           uint32_t format, uint32_t gap, uint32_t offset);
 
 /* Memory behind a dma-buf, which is not mapped; `dma_buf` stays the caller's.  Fails with the
  * errno of the kernel's refusal; 0 on success. */

@@ -20,8 +20,8 @@ static void write_picture(const struct script *script, const char *name,
     FILE *file = fopen(path, "wb");
     GUEST_CHECK(file, "cannot create %s", path);
     const size_t count = (size_t)picture->width * picture->height;
-    GUEST_CHECK(fwrite(picture->pixels, sizeof(uint32_t), count, file) == count,
-                "cannot write %s", path);
+    GUEST_CHECK(fwrite(picture->pixels, sizeof(uint32_t), count, file) == count, "cannot write %s",
+                path);
     GUEST_CHECK(fclose(file) == 0, "cannot write %s", path);
 }
 

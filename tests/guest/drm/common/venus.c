@@ -18,10 +18,9 @@ void venus_init(struct guest *g, int argc, char **argv, const char *name) {
         .pNext = &driver,
     };
     vkGetPhysicalDeviceProperties2(g->physical, &properties);
-    GUEST_CHECK(driver.driverID == VK_DRIVER_ID_MESA_VENUS ||
-                    guest_option_number(g, "--any-driver", 0, 1),
-                "%s is not Mesa's Venus driver but %s", g->properties.deviceName,
-                driver.driverName);
+    GUEST_CHECK(
+        driver.driverID == VK_DRIVER_ID_MESA_VENUS || guest_option_number(g, "--any-driver", 0, 1),
+        "%s is not Mesa's Venus driver but %s", g->properties.deviceName, driver.driverName);
 }
 
 void venus_need_extensions(const struct guest *g, const char *const *names, uint32_t count) {
@@ -117,8 +116,7 @@ static VkBuffer external_buffer(struct guest *g, VkDeviceSize size, VkBufferUsag
 }
 
 struct guest_buffer venus_exportable_buffer(struct guest *g, VkDeviceSize size,
-                                            VkBufferUsageFlags usage,
-                                            VkMemoryPropertyFlags flags) {
+                                            VkBufferUsageFlags usage, VkMemoryPropertyFlags flags) {
     struct guest_buffer made = {.buffer = external_buffer(g, size, usage), .size = size};
     VkMemoryRequirements needs;
     vkGetBufferMemoryRequirements(g->device, made.buffer, &needs);

@@ -24,8 +24,7 @@ void venus_render_scene(struct guest *g, uint32_t width, uint32_t height, uint32
 /* Memory that can be exported as a dma-buf, with a buffer over all of it.  The device must have
  * VK_EXT_external_memory_dma_buf; `flags` as in guest_buffer_create(). */
 struct guest_buffer venus_exportable_buffer(struct guest *g, VkDeviceSize size,
-                                            VkBufferUsageFlags usage,
-                                            VkMemoryPropertyFlags flags);
+                                            VkBufferUsageFlags usage, VkMemoryPropertyFlags flags);
 
 /* A new descriptor of the memory's dma-buf. */
 int venus_export_dma_buf(struct guest *g, VkDeviceMemory memory);
