@@ -7,7 +7,6 @@
 
 #include "device/device.h"
 #include "platform/platform.h"
-#include "test_device.h"
 #include "util/checked.h"
 
 struct parked {
@@ -321,8 +320,4 @@ int device_write_config(struct device *device, uint32_t offset, const void *byte
     }
     memcpy((uint8_t *)device->config + offset, bytes, size);
     return 0;
-}
-
-void test_device_fill_options(struct device_options *options) {
-    (void)options; /* nothing of it is looked at */
 }

@@ -1,11 +1,10 @@
-/* The vhost-user server in front of the device that the program is linked with.
+/* The vhost-user server in front of fake_device.c.
  * Usage: PROGRAM PATH. Says "listening" on standard error when it does; ends with 0 by SIGTERM. */
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "frontend/vhost_user/vhost_user.h"
-#include "test_device.h"
 #include "util/log.h"
 
 static struct vhost_user_server *server;
@@ -20,7 +19,6 @@ int main(int argc, char **argv) {
         return 2;
     }
     struct vhost_user_options options = {.socket_path = argv[1]};
-    test_device_fill_options(&options.device);
     options.device.host_visible_bytes = UINT64_C(1) << 30;
     char reason[256];
     if (vhost_user_server_create(&options, &server, reason, sizeof(reason))) {
