@@ -200,13 +200,13 @@ void gpu_context_receive(struct device *device, struct gpu_context *context,
         next = answer->next;
         gpu_blob_answered(device, context, answer);
     }
-    for (uint64_t rings = mail->retired_rings; rings; rings &= rings - 1) {
+    for (uint64_t rings = mail->news.retired_rings; rings; rings &= rings - 1) {
         const int ring_idx = __builtin_ctzll(rings);
-        gpu_ring_retired(device, &context->rings[ring_idx], mail->retired[ring_idx]);
+        gpu_ring_retired(device, &context->rings[ring_idx], mail->news.retired[ring_idx]);
     }
-    if (mail->lost && !context->lost) {
+    if (mail->news.lost && !context->lost) {
         context->lost = true;
-        snprintf(context->lost_reason, sizeof(context->lost_reason), "%s", mail->lost_reason);
+        snprintf(context->lost_reason, sizeof(context->lost_reason), "%s", mail->news.lost_reason);
         log_warning("virtio-gpu: %s has ended: %s", context->label, context->lost_reason);
         gpu_mailbox_withdraw(&context->mailbox);
         gpu_blobs_refuse(device, context, context->lost_reason);

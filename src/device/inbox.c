@@ -1,6 +1,5 @@
 #include "device/inbox.h"
 
-#include <stdio.h>
 #include <string.h>
 
 int gpu_inbox_init(struct gpu_inbox *inbox) {
@@ -111,8 +110,7 @@ static void mailbox_fence_retired(void *user, uint32_t ring_idx, uint64_t fence_
         pthread_mutex_unlock(&mailbox->inbox->mutex);
         return;
     }
-    mailbox->mail.retired_rings |= UINT64_C(1) << ring_idx;
-    mailbox->mail.retired[ring_idx] = fence_id;
+    context_news_retire(&mailbox->mail.news, ring_idx, fence_id);
     post_and_unlock(mailbox);
 }
 
@@ -123,8 +121,7 @@ static void mailbox_lost(void *user, const char *reason) {
         pthread_mutex_unlock(&mailbox->inbox->mutex);
         return;
     }
-    mailbox->mail.lost = true;
-    snprintf(mailbox->mail.lost_reason, sizeof(mailbox->mail.lost_reason), "%s", reason);
+    context_news_lose(&mailbox->mail.news, reason);
     post_and_unlock(mailbox);
 }
 
@@ -244,19 +241,8 @@ void gpu_inbox_begin(struct gpu_inbox *inbox) {
 }
 
 static void move_mail(struct gpu_mail *to, struct gpu_mailbox *mailbox) {
-    struct gpu_mail *from = &mailbox->mail;
-    to->retired_rings = from->retired_rings;
-    for (uint64_t rings = from->retired_rings; rings; rings &= rings - 1) {
-        const int ring_idx = __builtin_ctzll(rings);
-        to->retired[ring_idx] = from->retired[ring_idx];
-    }
+    context_news_move(&to->news, &mailbox->mail.news);
     to->answers = mailbox->answered.first;
-    to->lost = from->lost;
-    if (from->lost) {
-        memcpy(to->lost_reason, from->lost_reason, sizeof(to->lost_reason));
-    }
-    from->retired_rings = 0;
-    from->lost = false;
     mailbox->answered = (struct gpu_blob_answers){NULL, NULL};
 }
 

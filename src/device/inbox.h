@@ -12,7 +12,7 @@
 
 #include "display/presenter.h"
 #include "platform/platform.h"
-#include "renderer/context.h"
+#include "renderer/context_news.h"
 
 /* Room for the answer to one create_blob. */
 struct gpu_blob_answer {
@@ -43,11 +43,8 @@ struct gpu_inbox {
 
 /* What happened since the last look. */
 struct gpu_mail {
-    uint64_t retired_rings;                   /* bit N: retired[N] is set */
-    uint64_t retired[CONTEXT_RING_IDX_COUNT]; /* the last fence retired */
-    struct gpu_blob_answer *answers;          /* in order */
-    bool lost;
-    char lost_reason[256];
+    struct context_news news;
+    struct gpu_blob_answer *answers; /* in order */
 };
 
 struct gpu_mailbox {
@@ -82,8 +79,7 @@ void gpu_mailbox_close(struct gpu_mailbox *mailbox);
 
 /* Drains the wake: once at the beginning of a look. */
 void gpu_inbox_begin(struct gpu_inbox *inbox);
-/* Empties the next mailbox with news into *out (of `retired`, only what retired_rings names) and
- * returns it; NULL where there is none. The storage references of the answers are the caller's. */
+/* Empties the next mailbox with news into *out (as context_news_move) and returns it; NULL where there is none. The storage references of the answers are the caller's. */
 struct gpu_mailbox *gpu_inbox_take(struct gpu_inbox *inbox, struct gpu_mail *out);
 /* The presenter's news: its last token, and which scanouts have which size. */
 void gpu_inbox_take_display(struct gpu_inbox *inbox, uint64_t *out_flushed, uint32_t *out_resized,

@@ -302,9 +302,9 @@ static void client_lose_context(struct vtest_client *client, const char *reason)
 }
 
 bool vtest_client_receive_mail(struct vtest_client *client, struct vtest_mail *mail) {
-    for (uint64_t rings = mail->retired_rings; rings; rings &= rings - 1) {
+    for (uint64_t rings = mail->news.retired_rings; rings; rings &= rings - 1) {
         uint32_t ring_idx = (uint32_t)__builtin_ctzll(rings);
-        vtest_fences_retire(&client->fences, ring_idx, mail->retired[ring_idx]);
+        vtest_fences_retire(&client->fences, ring_idx, mail->news.retired[ring_idx]);
     }
     bool alive = true;
     if (mail->blob_answered) {
@@ -314,8 +314,8 @@ bool vtest_client_receive_mail(struct vtest_client *client, struct vtest_mail *m
         }
         storage_unref(mail->blob_storage);
     }
-    if (mail->lost && !client->context_lost) {
-        client_lose_context(client, mail->lost_reason);
+    if (mail->news.lost && !client->context_lost) {
+        client_lose_context(client, mail->news.lost_reason);
         if (alive && client->pending_blob != 0) {
             alive = vtest_answer_blob(client, NULL, 0, "the context has ended");
         }

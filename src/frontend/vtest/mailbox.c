@@ -1,6 +1,5 @@
 #include "frontend/vtest/mailbox.h"
 
-#include <stdio.h>
 #include <string.h>
 
 int vtest_inbox_init(struct vtest_inbox *inbox) {
@@ -94,16 +93,14 @@ static void mailbox_fence_retired(void *user, uint32_t ring_idx, uint64_t fence_
         return;
     }
     pthread_mutex_lock(&mailbox->inbox->mutex);
-    mailbox->mail.retired_rings |= UINT64_C(1) << ring_idx;
-    mailbox->mail.retired[ring_idx] = fence_id;
+    context_news_retire(&mailbox->mail.news, ring_idx, fence_id);
     mailbox_post_and_unlock(mailbox);
 }
 
 static void mailbox_lost(void *user, const char *reason) {
     struct vtest_mailbox *mailbox = user;
     pthread_mutex_lock(&mailbox->inbox->mutex);
-    mailbox->mail.lost = true;
-    snprintf(mailbox->mail.lost_reason, sizeof(mailbox->mail.lost_reason), "%s", reason);
+    context_news_lose(&mailbox->mail.news, reason);
     mailbox_post_and_unlock(mailbox);
 }
 
@@ -114,11 +111,7 @@ const struct context_listener vtest_mailbox_listener = {
 };
 
 static void mail_move(struct vtest_mail *to, struct vtest_mail *from) {
-    to->retired_rings = from->retired_rings;
-    for (uint64_t rings = from->retired_rings; rings; rings &= rings - 1) {
-        int ring_idx = __builtin_ctzll(rings);
-        to->retired[ring_idx] = from->retired[ring_idx];
-    }
+    context_news_move(&to->news, &from->news);
     to->blob_answered = from->blob_answered;
     if (from->blob_answered) {
         to->blob_resource = from->blob_resource;
@@ -126,14 +119,8 @@ static void mail_move(struct vtest_mail *to, struct vtest_mail *from) {
         to->blob_error = from->blob_error;
         to->blob_reason = from->blob_reason;
     }
-    to->lost = from->lost;
-    if (from->lost) {
-        memcpy(to->lost_reason, from->lost_reason, sizeof(to->lost_reason));
-    }
-    from->retired_rings = 0;
     from->blob_answered = false;
     from->blob_storage = NULL;
-    from->lost = false;
 }
 
 struct vtest_mailbox *vtest_inbox_take(struct vtest_inbox *inbox, struct vtest_mail *out) {

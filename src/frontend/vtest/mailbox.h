@@ -11,7 +11,7 @@
 #include <stdint.h>
 
 #include "platform/platform.h"
-#include "renderer/context.h"
+#include "renderer/context_news.h"
 
 struct vtest_mailbox;
 
@@ -22,15 +22,12 @@ struct vtest_inbox {
 };
 
 struct vtest_mail {
-    uint64_t retired_rings;                   /* bit N: retired[N] is new */
-    uint64_t retired[CONTEXT_RING_IDX_COUNT]; /* the last fence retired */
+    struct context_news news;
     bool blob_answered;
     uint32_t blob_resource;
     struct storage *blob_storage; /* a reference; NULL where the blob was refused */
     int blob_error;
     const char *blob_reason; /* static */
-    bool lost;
-    char lost_reason[256];
 };
 
 struct vtest_mailbox {
