@@ -1,32 +1,11 @@
-#include <signal.h>
 #include <stdio.h>
 
 #include "cli/commands.h"
 #include "cli/session.h"
+#include "cli/stop_signals.h"
 
-static struct session *running_session;
-
-static void restore_signals(void) {
-    signal(SIGINT, SIG_DFL);
-    signal(SIGTERM, SIG_DFL);
-}
-
-/* The first signal ends the server in order; a second one, should a host call never return, ends
- * the process. */
-static void stop_running_session(int signal_number) {
-    (void)signal_number;
-    restore_signals();
-    session_stop(running_session);
-}
-
-static void handle_signals(struct session *session) {
-    running_session = session;
-    struct sigaction action = {.sa_handler = stop_running_session};
-    sigemptyset(&action.sa_mask);
-    sigaddset(&action.sa_mask, SIGINT);
-    sigaddset(&action.sa_mask, SIGTERM);
-    sigaction(SIGINT, &action, NULL);
-    sigaction(SIGTERM, &action, NULL);
+static void stop_session(void *session) {
+    session_stop(session);
 }
 
 static void print_help(const struct cli_option *options) {
@@ -67,10 +46,10 @@ int command_serve(int argc, char **argv) {
     if (!session) {
         return result;
     }
-    handle_signals(session);
+    stop_signals_handle(stop_session, session);
     log_info("listening on %s", options.server.socket_path);
     result = session_wait(session);
-    restore_signals();
+    stop_signals_restore();
     session_destroy(session);
     return result;
 }

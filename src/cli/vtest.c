@@ -4,6 +4,7 @@
 
 #include "cli/commands.h"
 #include "cli/options.h"
+#include "cli/stop_signals.h"
 #include "frontend/vtest/vtest.h"
 #include "platform/platform.h"
 #include "util/log.h"
@@ -11,29 +12,8 @@
 /* Smallest --max-message-bytes: every message of fixed length fits, a program's name too. */
 #define MESSAGE_BYTES_MIN 4096
 
-static struct vtest_server *running_server;
-
-static void restore_signals(void) {
-    signal(SIGINT, SIG_DFL);
-    signal(SIGTERM, SIG_DFL);
-}
-
-/* The first signal ends the server in order; a second one, should a host call never return, ends
- * the process. */
-static void stop_running_server(int signal_number) {
-    (void)signal_number;
-    restore_signals();
-    vtest_server_stop(running_server);
-}
-
-static void handle_signals(struct vtest_server *server) {
-    running_server = server;
-    struct sigaction action = {.sa_handler = stop_running_server};
-    sigemptyset(&action.sa_mask);
-    sigaddset(&action.sa_mask, SIGINT);
-    sigaddset(&action.sa_mask, SIGTERM);
-    sigaction(SIGINT, &action, NULL);
-    sigaction(SIGTERM, &action, NULL);
+static void stop_server(void *server) {
+    vtest_server_stop(server);
 }
 
 static void print_help(const struct cli_option *options) {
@@ -62,10 +42,10 @@ static int serve(const struct vtest_options *options) {
         cli_error("%s", reason);
         return CLI_FAILED;
     }
-    handle_signals(server);
+    stop_signals_handle(stop_server, server);
     log_info("listening on %s", options->socket_path);
     int error = vtest_server_run(server);
-    restore_signals();
+    stop_signals_restore();
     if (error) {
         cli_error("the server cannot go on: %s", strerror(-error));
     }
