@@ -75,19 +75,27 @@ static bool check_rect(struct device *device, struct gpu_request *request,
     return true;
 }
 
+/* The resource, where there is something to check and show; else the request has been answered:
+ * resource 0 disables the scanout. */
+static struct gpu_resource *resource_to_show(struct device *device, struct gpu_request *request,
+                                             uint32_t scanout_id, uint32_t resource_id) {
+    if (!check_scanout(device, request, scanout_id)) {
+        return NULL;
+    }
+    if (resource_id == 0) {
+        gpu_scanout_disable(device, scanout_id);
+        gpu_request_succeed(device, request);
+        return NULL;
+    }
+    return gpu_resource_of(device, request, resource_id);
+}
+
 /* ---- SET_SCANOUT ------------------------------------------------------------------------- */
 
 void gpu_set_scanout(struct device *device, struct gpu_request *request) {
     const struct wire_set_scanout *set = gpu_request_as(request, wire_set_scanout);
-    if (!check_scanout(device, request, set->scanout_id)) {
-        return;
-    }
-    if (set->resource_id == 0) {
-        gpu_scanout_disable(device, set->scanout_id);
-        gpu_request_succeed(device, request);
-        return;
-    }
-    struct gpu_resource *resource = gpu_resource_of(device, request, set->resource_id);
+    struct gpu_resource *resource =
+        resource_to_show(device, request, set->scanout_id, set->resource_id);
     if (!resource) {
         return;
     }
@@ -152,15 +160,8 @@ static bool check_layout(struct device *device, struct gpu_request *request,
 
 void gpu_set_scanout_blob(struct device *device, struct gpu_request *request) {
     const struct wire_set_scanout_blob *set = gpu_request_as(request, wire_set_scanout_blob);
-    if (!check_scanout(device, request, set->scanout_id)) {
-        return;
-    }
-    if (set->resource_id == 0) {
-        gpu_scanout_disable(device, set->scanout_id);
-        gpu_request_succeed(device, request);
-        return;
-    }
-    struct gpu_resource *resource = gpu_resource_of(device, request, set->resource_id);
+    struct gpu_resource *resource =
+        resource_to_show(device, request, set->scanout_id, set->resource_id);
     if (!resource || !check_blob(device, request, resource)) {
         return;
     }
