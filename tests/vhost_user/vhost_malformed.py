@@ -1,9 +1,11 @@
 """Messages that no monitor sends: each ends in a sentence, and the next monitor is served."""
 
 import os
+import select
 import socket
 import struct
 import tempfile
+import time
 
 import vhost_peer as peer
 from vhost_peer import header, state, u64
@@ -91,7 +93,7 @@ class Framing(peer.VhostCase):
             try:
                 sent += monitor.socket.send(data[sent:])
             except BlockingIOError:
-                if not peer.eventually(lambda: peer.select.select(
+                if not peer.eventually(lambda: select.select(
                         [], [monitor.socket], [], 0)[1], 0.2):
                     break
         monitor.socket.settimeout(peer.PATIENCE)
@@ -211,7 +213,7 @@ class Descriptors(peer.VhostCase):
         os.close(monitor.queues[0].kick.write_fd)
         self.server.wait_for_log("the kick descriptor of the control queue has been closed")
         before = self.server.wake_ups()
-        peer.time.sleep(0.2)
+        time.sleep(0.2)
         self.assertLess(self.server.wake_ups() - before, 20)
         monitor.echo(b"other", queue=peer.CURSOR)
         kick = peer.Notifier("pipe")

@@ -5,6 +5,7 @@ import errno
 import os
 import socket
 import struct
+import time
 
 import vhost_peer as peer
 from vhost_peer import operation
@@ -87,7 +88,7 @@ class Mapping(MappingCase):
         for step in (lambda: monitor.answer(peer.SHMEM_MAP), lambda: self.show(monitor, 0, SIZE, fd)):
             step()
             monitor.echo(b"meanwhile", queue=peer.CURSOR)
-            peer.time.sleep(0.1)
+            time.sleep(0.1)
             self.assertEqual(queue.get_used(), 0)
         monitor.answer(peer.SHARED_OBJECT_REMOVE, 1)
         self.assertEqual(self.result(monitor, request), 0)
@@ -106,7 +107,7 @@ class Mapping(MappingCase):
         monitor.answer(peer.SHARED_OBJECT_REMOVE, 1)
         monitor.answer(peer.SHMEM_MAP)
         monitor.echo(b"meanwhile", queue=peer.CURSOR)
-        peer.time.sleep(0.1)
+        time.sleep(0.1)
         self.assertEqual(monitor.queues[0].get_used(), used)
         monitor.answer(peer.SHARED_OBJECT_REMOVE, 1)
         self.assertEqual(self.result(monitor, request), 0)

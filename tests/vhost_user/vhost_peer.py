@@ -3,22 +3,19 @@
 import array
 import mmap
 import os
-import select
-import signal
 import socket
 import struct
-import subprocess
 import sys
-import tempfile
 import time
 import unittest
 
-# pylint: disable=unused-import
-from vhost_guest import (CONTROL, CURSOR, INDIRECT, KINDS, NEXT, USER_BASE, WRITABLE, Memory,
-                         Notifier, Queue, Region, shared_file, u64)
+sys.path.append(os.path.join(os.path.dirname(os.path.abspath(__file__)), os.pardir, "wire"))
 
-# Nothing here takes this long unless it is broken.
-PATIENCE = 20.0
+# pylint: disable=unused-import,wrong-import-position
+from vhost_guest import (CONTROL, CURSOR, INDIRECT, KINDS, NEXT, USER_BASE, WRITABLE,  # noqa: E402
+                         Memory, Notifier, Queue, Region, shared_file, u64)
+from wire_test import (PATIENCE, ServerProcess, becomes_readable, eventually,  # noqa: E402
+                       is_readable, main)
 
 GET_FEATURES = 1
 SET_FEATURES = 2
@@ -91,46 +88,11 @@ def hexadecimal(value):
     return f"{value:#x}" if value else "0"
 
 
-def eventually(condition, seconds=PATIENCE):
-    deadline = time.monotonic() + seconds
-    while not condition():
-        if time.monotonic() > deadline:
-            return False
-        time.sleep(0.002)
-    return True
-
-
-def becomes_readable(fd, seconds=PATIENCE):
-    return bool(select.select([fd], [], [], seconds)[0])
-
-
-def is_readable(fd):
-    """Now, or in the moment that a wrong signal would need."""
-    return becomes_readable(fd, 0.05)
-
-
-class Server:
-    """The server program of the command line, on a socket in a folder of its own."""
+class Server(ServerProcess):
+    """The vhost-user server in front of fake_device.c."""
 
     def __init__(self, program=None):
-        self.folder = tempfile.TemporaryDirectory(prefix="vhost-")
-        self.path = os.path.join(self.folder.name, "socket")
-        self.log_path = os.path.join(self.folder.name, "log")
-        with open(self.log_path, "wb") as log:
-            self.process = subprocess.Popen([program or sys.argv[1], self.path],
-                                            stdin=subprocess.DEVNULL, stdout=log, stderr=log)
-        self.wait_for_log("listening")
-
-    def log(self):
-        with open(self.log_path, encoding="utf-8", errors="replace") as log:
-            return log.read()
-
-    def wait_for_log(self, text, count=1):
-        deadline = time.monotonic() + PATIENCE
-        while self.log().count(text) < count:
-            if time.monotonic() > deadline or self.process.poll() is not None:
-                raise AssertionError(f"the log never said {text!r}:\n{self.log()}")
-            time.sleep(0.002)
+        super().__init__("vhost-", program=program)
 
     def descriptors(self):
         """Number of open descriptors, and of threads."""
@@ -154,22 +116,6 @@ class Server:
             with open(f"{folder}/{task}/status", encoding="ascii") as lines:
                 total += sum(int(line.split()[1]) for line in lines if "ctxt_switches" in line)
         return total
-
-    def stop(self):
-        """Ends the server in order; returns its exit code."""
-        self.process.send_signal(signal.SIGTERM)
-        try:
-            return self.process.wait(PATIENCE)
-        except subprocess.TimeoutExpired:
-            self.process.kill()
-            self.process.wait()
-            return "did not end"
-
-    def close(self):
-        if self.process.poll() is None:
-            self.process.kill()
-            self.process.wait()
-        self.folder.cleanup()
 
 
 # ---- the monitor ----------------------------------------------------------------------------
@@ -481,12 +427,3 @@ class VhostCase(unittest.TestCase):
                                  + text)
         self.assertTrue(becomes_readable(ring.error.read_fd))
         monitor.echo(b"other", queue=1 - queue)
-
-
-def main():
-    """Runs the calling script's tests; its first argument is the program. Exit code 77: what ran
-    passed, and something could not be run."""
-    result = unittest.main(argv=[sys.argv[0], *sys.argv[2:]], exit=False).result
-    for test, reason in result.skipped:
-        print(f"skipped: {test.id()}: {reason}")
-    sys.exit(1 if not result.wasSuccessful() else 77 if result.skipped else 0)

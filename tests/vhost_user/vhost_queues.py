@@ -1,6 +1,7 @@
 """Queues as drivers use them: chains of every shape, notifications, many requests under way."""
 
 import struct
+import time
 
 import vhost_peer as peer
 from vhost_peer import operation, state
@@ -286,9 +287,9 @@ class Notifications(peer.VhostCase):
         monitor = self.monitor()
         monitor.begin(operation(peer.PARK, 1), 48)
         monitor.counts()
-        peer.time.sleep(0.1)
+        time.sleep(0.1)
         before = self.server.wake_ups()
-        peer.time.sleep(1)
+        time.sleep(1)
         self.assertLess(self.server.wake_ups() - before, 20)
 
     def test_new_call_descriptor(self):

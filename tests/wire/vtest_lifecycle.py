@@ -5,6 +5,7 @@ import signal
 import socket
 import subprocess
 import sys
+import time
 
 import vtest_peer as peer
 from vtest_peer import bind, destroy_wait, hold, set_word, submit, wait_word, words
@@ -107,7 +108,7 @@ class Lifecycle(peer.VtestCase):
 
     def check_idle(self):
         before = self.server.wake_ups()
-        peer.time.sleep(1)
+        time.sleep(1)
         self.assertLess(self.server.wake_ups() - before, 10)
 
     def test_idle_clients_cost_nothing(self):

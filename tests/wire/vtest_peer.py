@@ -3,17 +3,13 @@
 import mmap
 import os
 import select
-import signal
 import socket
 import struct
-import subprocess
-import sys
-import tempfile
-import time
 import unittest
 
-# Nothing here takes this long unless it is broken.
-PATIENCE = 20.0
+# pylint: disable=unused-import
+from wire_test import (PATIENCE, ServerProcess, becomes_readable, eventually, is_readable,
+                       main)
 
 RESOURCE_UNREF = 3
 RESOURCE_BUSY_WAIT = 7
@@ -97,29 +93,11 @@ def submit_batches(batches, header_dwords=8):
     return message(SUBMIT_CMD2, len(batches), *headers, *body)
 
 
-class Server:
-    """The server program of the command line, on a socket in a folder of its own."""
+class Server(ServerProcess):
+    """The vtest server, with limits as its program takes them."""
 
     def __init__(self, *limits, program=None, preexec_fn=None):
-        self.folder = tempfile.TemporaryDirectory(prefix="vtest-")
-        self.path = os.path.join(self.folder.name, "socket")
-        self.log_path = os.path.join(self.folder.name, "log")
-        with open(self.log_path, "wb") as log:
-            self.process = subprocess.Popen([program or sys.argv[1], self.path, *limits],
-                                            stdin=subprocess.DEVNULL, stdout=log, stderr=log,
-                                            preexec_fn=preexec_fn)
-        self.wait_for_log("listening")
-
-    def log(self):
-        with open(self.log_path, encoding="utf-8", errors="replace") as log:
-            return log.read()
-
-    def wait_for_log(self, text, count=1):
-        deadline = time.monotonic() + PATIENCE
-        while self.log().count(text) < count:
-            if time.monotonic() > deadline or self.process.poll() is not None:
-                raise AssertionError(f"the log never said {text!r}:\n{self.log()}")
-            time.sleep(0.005)
+        super().__init__("vtest-", *limits, program=program, preexec_fn=preexec_fn)
 
     def descriptors(self):
         """Open descriptors, and the number of threads."""
@@ -135,22 +113,6 @@ class Server:
         pid = self.process.pid
         with open(f"/proc/{pid}/task/{pid}/status", encoding="ascii") as lines:
             return sum(int(line.split()[1]) for line in lines if "ctxt_switches" in line)
-
-    def stop(self):
-        """Ends the server in order; returns its exit code."""
-        self.process.send_signal(signal.SIGTERM)
-        try:
-            return self.process.wait(PATIENCE)
-        except subprocess.TimeoutExpired:
-            self.process.kill()
-            self.process.wait()
-            return "did not end"
-
-    def close(self):
-        if self.process.poll() is None:
-            self.process.kill()
-            self.process.wait()
-        self.folder.cleanup()
 
 
 class Guest:
@@ -263,24 +225,6 @@ def set_word(memory, offset, value):
     struct.pack_into("<I", memory, offset, value)
 
 
-def becomes_readable(fd, seconds=PATIENCE):
-    return bool(select.select([fd], [], [], seconds)[0])
-
-
-def is_readable(fd):
-    """Now, or in the moment that a wrong signal would need."""
-    return becomes_readable(fd, 0.05)
-
-
-def eventually(condition):
-    deadline = time.monotonic() + PATIENCE
-    while not condition():
-        if time.monotonic() > deadline:
-            return False
-        time.sleep(0.005)
-    return True
-
-
 class VtestCase(unittest.TestCase):
     """One server, and a bystander that must come through whatever the test does."""
 
@@ -325,12 +269,3 @@ class VtestCase(unittest.TestCase):
         self.assertTrue(guest.is_closed())
         for text in texts:
             self.assertIn(text, self.server.log())
-
-
-def main():
-    """Runs the calling script's tests; its first argument is the program. Exit code 77: what ran
-    passed, and something could not be run."""
-    result = unittest.main(argv=[sys.argv[0], *sys.argv[2:]], exit=False).result
-    for test, reason in result.skipped:
-        print(f"skipped: {test.id()}: {reason}")
-    sys.exit(1 if not result.wasSuccessful() else 77 if result.skipped else 0)

@@ -2,6 +2,7 @@
 
 import mmap
 import os
+import select
 
 import vtest_peer as peer
 from vtest_peer import message, words
@@ -104,7 +105,7 @@ class StartUp(peer.VtestCase):
         self.check_bystander()
         expected = words(2, peer.SYNC_READ, 0x9ABCDEF0, 0x12345678)
         while len(received) < len(expected) * count:
-            readable, writable, _ = peer.select.select(
+            readable, writable, _ = select.select(
                 [guest.socket], [guest.socket] if sent < len(stream) else [], [], peer.PATIENCE)
             self.assertTrue(readable or writable)
             if readable:
