@@ -74,14 +74,19 @@ static bool set_image(struct device *device, struct gpu_request *request,
         return false;
     }
     presenter->ops->set_cursor(presenter, cursor->scanout_id, pixels, cursor->hot_x, cursor->hot_y);
+    device->scanouts[cursor->scanout_id].hot_x = cursor->hot_x;
+    device->scanouts[cursor->scanout_id].hot_y = cursor->hot_y;
     return true;
 }
 
 static void move(struct device *device, const struct wire_cursor *cursor) {
     struct presenter *presenter = device->options.presenter;
-    /* Beyond the left and upper edges positions are negative; the wire has them unsigned. */
-    presenter->ops->move_cursor(presenter, cursor->scanout_id, (int32_t)cursor->x,
-                                (int32_t)cursor->y);
+    const struct gpu_scanout *scanout = &device->scanouts[cursor->scanout_id];
+    /* Drivers place the corner of the image, presenters its hot spot. Beyond the left and upper
+     * edges positions are negative; the wire has them unsigned. */
+    presenter->ops->move_cursor(presenter, cursor->scanout_id,
+                                (int32_t)(cursor->x + scanout->hot_x),
+                                (int32_t)(cursor->y + scanout->hot_y));
 }
 
 void gpu_update_cursor(struct device *device, struct gpu_request *request) {
@@ -92,6 +97,8 @@ void gpu_update_cursor(struct device *device, struct gpu_request *request) {
     struct presenter *presenter = device->options.presenter;
     if (cursor->resource_id == 0) {
         presenter->ops->set_cursor(presenter, cursor->scanout_id, NULL, 0, 0);
+        device->scanouts[cursor->scanout_id].hot_x = 0;
+        device->scanouts[cursor->scanout_id].hot_y = 0;
     } else if (!set_image(device, request, cursor)) {
         return;
     }

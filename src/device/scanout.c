@@ -28,6 +28,7 @@ void gpu_scanouts_reset(struct device *device) {
     for (uint32_t i = 0; i < device->scanout_count; i++) {
         gpu_scanout_disable(device, i);
         presenter->ops->set_cursor(presenter, i, NULL, 0, 0);
+        device->scanouts[i].hot_x = device->scanouts[i].hot_y = 0;
     }
 }
 

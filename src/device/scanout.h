@@ -14,6 +14,7 @@ struct gpu_scanout {
     uint32_t width, height;        /* preferred mode, pixels */
     struct gpu_resource *resource; /* NULL: nothing is shown */
     struct presenter_rect source;  /* the part that is shown */
+    uint32_t hot_x, hot_y;         /* of the cursor, pixels of its image */
 };
 
 /* Shows nothing there any more. */
