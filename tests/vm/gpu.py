@@ -25,7 +25,9 @@ class GpuError(Exception):
 
 
 class Gpu:
-    """What both have. Used as a context manager around the machine's."""
+    """What both have. Used as a context manager around the machine's. Displays are small: every
+    pixel is computed by an emulated processor, and compared here."""
+    width, height = 800, 600
     venus = False          # executes Vulkan
     plugs = False          # displays can be plugged and unplugged
     shows_dark = False     # a display without a picture can be told from one with an old picture
@@ -89,9 +91,12 @@ class Vesper(Gpu):
         environment = dict(os.environ)
         icds = pathlib.Path(os.environ.get("VESPER_ICD_DIR", "/var/lib/vesper-env/icd"))
         environment.setdefault("VK_DRIVER_FILES", str(icds / f"lvp-{self.host}.json"))
-        command = [self.program, "serve", "--socket", str(self.folder / "gpu"),
+        # Even where this process is killed, nothing of it stays behind.
+        guard = ["setpriv", "--pdeathsig", "TERM"] if shutil.which("setpriv") else []
+        command = [*guard, self.program, "serve", "--socket", str(self.folder / "gpu"),
                    "--control", str(self.folder / "control"), "--display", "capture",
-                   "--outputs", str(self.outputs), *self.arguments]
+                   "--outputs", str(self.outputs), "--size", f"{self.width}x{self.height}",
+                   *self.arguments]
         with open(self.folder / "vesper.log", "wb") as log:
             self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log,
                                             stderr=subprocess.STDOUT, env=environment)
@@ -175,7 +180,8 @@ class Stock(Gpu):
 
     def settings(self):
         return {"device": ["-device",
-                           f"virtio-gpu-pci,id=gpu,max_outputs={self.outputs}{self.extra}"]}
+                           f"virtio-gpu-pci,id=gpu,max_outputs={self.outputs},"
+                           f"xres={self.width},yres={self.height}{self.extra}"]}
 
     def capture(self, machine, scanout):
         path = self.next_path()

@@ -3,7 +3,7 @@
  *   gbm     (default) a buffer of GBM for scanout; the rendered rows are copied into it
  *   host3d  the very memory that Vulkan copied the image to, exported as a dma-buf
  *   guest   a blob of guest memory, its pages scattered, with gaps between the rows
- * `--commit legacy` (default) or `atomic`; `--format XR24` (default) or `AR24`, for `guest`.
+ * `--commit legacy` (default) or `atomic`.
  */
 #include "common/atomic.h"
 #include "common/script.h"
@@ -175,15 +175,12 @@ static unsigned char *fragment_memory(size_t size, size_t page) {
 }
 
 static void with_guest_memory(struct scanout_test *test) {
-    const char *format = guest_option(&test->g, "--format", "XR24");
     const size_t page = (size_t)sysconf(_SC_PAGESIZE), much = (size_t)64 << 20;
     unsigned char *fragments = fragment_memory(much, page);
-    struct framebuffer fb = framebuffer_create_blob(
-        &test->card, test->width, test->height,
-        strcmp(format, "AR24") == 0 ? DRM_FORMAT_ARGB8888 : DRM_FORMAT_XRGB8888, 52, 4100);
+    struct framebuffer fb = framebuffer_create_blob(&test->card, test->width, test->height,
+                                                    DRM_FORMAT_XRGB8888, 52, 4100);
     munmap(fragments, much);
-    guest_say("guest blob: format %s, stride %u, offset %u, %zu pages in %zu runs", format,
-              fb.stride, fb.offset, fb.size / page, framebuffer_count_runs(&fb));
+    guest_say("guest blob: stride %u, offset %u, %zu pages", fb.stride, fb.offset, fb.size / page);
 
     struct guest_buffer rows = rows_create(test);
     render(test, &rows, 35);

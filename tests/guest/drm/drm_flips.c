@@ -1,6 +1,6 @@
 /*
  * Page flips: every one is answered by its event, in order, with its data, by the old call and by
- * atomic commits that do not block.  `--flips N` of each (120).
+ * atomic commits that do not block.  `--flips N` of each (60).
  */
 #include "common/atomic.h"
 #include "common/script.h"
@@ -105,7 +105,7 @@ int main(int argc, char **argv) {
     struct script script;
     card_open(&card, &g);
     script_init(&script, &g);
-    const uint32_t count = guest_option_number(&g, "--flips", 120, 1000000);
+    const uint32_t count = guest_option_number(&g, "--flips", 60, 1000000);
     GUEST_CHECK(count > 0, "--flips 0: nothing to do");
     struct flips flips = {.card = &card, .output = card_pick_output(&card, &g)};
     const drmModeModeInfo mode = flips.output->modes[0];

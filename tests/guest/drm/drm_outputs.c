@@ -92,8 +92,8 @@ static void two_pictures(struct outputs *o) {
     const drmModeModeInfo first = o->shown[0].output->modes[0];
     drmModeModeInfo second;
     /* Different sizes, so that nobody mistakes one for the other. */
-    if (!card_other_mode(o->shown[1].output, &first, 1920, 1200, &second)) {
-        second = card_mode(o->shown[1].output, 800, 600);
+    if (!card_other_mode(o->shown[1].output, &first, 1024, 768, &second)) {
+        second = card_mode(o->shown[1].output, 832, 624);
     }
     put(o, 0, &first);
     put(o, 1, &second);
@@ -122,14 +122,14 @@ static void hotplug(struct outputs *o) {
     check(o);
     put(o, 0, &o->shown[0].output->modes[0]);
     check(o);
-    plug(o, 1, true, 1000, 700);
+    plug(o, 1, true, 700, 500);
     put(o, 1, &o->shown[1].output->modes[0]);
     check(o);
-    plug(o, 0, true, 900, 620);
+    plug(o, 0, true, 900, 420);
     put(o, 0, &o->shown[0].output->modes[0]);
     check(o);
     plug(o, 0, false, 0, 0);
-    plug(o, 0, true, 1280, 800);
+    plug(o, 0, true, 640, 400);
     put(o, 0, &o->shown[0].output->modes[0]);
     check(o);
 }

@@ -1,7 +1,6 @@
 #include "framebuffer.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
@@ -146,33 +145,6 @@ const char *framebuffer_memory(int card, uint32_t handle) {
     default:
         return "unknown";
     }
-}
-
-/* Kernel: Documentation/admin-guide/mm/pagemap.rst. */
-size_t framebuffer_count_runs(const struct framebuffer *fb) {
-    const uint64_t frame_mask = (UINT64_C(1) << 55) - 1;
-    const size_t page = (size_t)sysconf(_SC_PAGESIZE);
-    int pagemap = open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC);
-    GUEST_CHECK(pagemap >= 0, "/proc/self/pagemap: %s", strerror(errno));
-    size_t runs = 0;
-    uint64_t last = 0;
-    for (size_t i = 0; i < fb->size / page; i++) {
-        uint64_t entry = 0;
-        /* Pages come into the table when they are touched. */
-        (void)*(volatile unsigned char *)(fb->map + i * page);
-        const off_t at = (off_t)(((uintptr_t)fb->map / page + i) * sizeof(entry));
-        GUEST_CHECK(pread(pagemap, &entry, sizeof(entry), at) == sizeof(entry),
-                    "/proc/self/pagemap: %s", strerror(errno));
-        const uint64_t frame = entry & frame_mask;
-        if (frame == 0) {
-            runs = 0;
-            break;
-        }
-        runs += frame != last + 1;
-        last = frame;
-    }
-    close(pagemap);
-    return runs;
 }
 
 void framebuffer_destroy(struct framebuffer *fb) {

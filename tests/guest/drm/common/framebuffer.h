@@ -38,16 +38,12 @@ void framebuffer_draw(const struct framebuffer *fb, const struct picture *pictur
 void framebuffer_draw_rect(const struct framebuffer *fb, const struct picture *picture,
                            const struct picture_rect *rect);
 
-/* Tells the kernel what was drawn over. */
+/* Tells the kernel what was drawn over; no rectangles: everything. */
 void framebuffer_dirty(const struct framebuffer *fb, const struct picture_rect *rects,
                        uint32_t count);
 
 /* What the memory of a handle is to the device: "classic", "guest blob", "host3d blob", … */
 const char *framebuffer_memory(int card, uint32_t handle);
-
-/* Runs of pages that are neighbours in the guest's memory, counted over the mapping; 0 if the
- * kernel does not tell this process. */
-size_t framebuffer_count_runs(const struct framebuffer *fb);
 
 void framebuffer_destroy(struct framebuffer *fb);
 

@@ -1,22 +1,29 @@
 #include "script.h"
 
+#include <errno.h>
 #include <stdarg.h>
+#include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 void script_init(struct script *script, const struct guest *g) {
     *script = (struct script){
         .program = g->name,
-        .folder = guest_option(g, "--pictures", NULL),
+        .folder = guest_option(g, "--host", NULL),
         .pause = guest_option_number(g, "--pause", 0, 3600),
         .step = 1,
     };
 }
 
+static void name_file(const struct script *script, const char *name, char *path, size_t size) {
+    int length = snprintf(path, size, "%s/%s", script->folder, name);
+    GUEST_CHECK(length > 0 && (size_t)length < size, "--host: too long");
+}
+
 static void write_picture(const struct script *script, const char *name,
                           const struct picture *picture) {
     char path[512];
-    int length = snprintf(path, sizeof(path), "%s/%s", script->folder, name);
-    GUEST_CHECK(length > 0 && (size_t)length < sizeof(path), "--pictures: too long");
+    name_file(script, name, path, sizeof(path));
     FILE *file = fopen(path, "wb");
     GUEST_CHECK(file, "cannot create %s", path);
     const size_t count = (size_t)picture->width * picture->height;
@@ -49,18 +56,40 @@ void script_ask(struct script *script, const char *format, ...) {
     guest_say("ASK %u %s", script->step, request);
 }
 
-void script_wait(struct script *script) {
-    guest_say("WAIT %u", script->step++);
-    if (script->pause) {
-        const struct timespec pause = {.tv_sec = script->pause};
-        nanosleep(&pause, NULL);
-        return;
+static void pause_for(uint32_t milliseconds) {
+    const struct timespec pause = {milliseconds / 1000, (milliseconds % 1000) * 1000000L};
+    nanosleep(&pause, NULL);
+}
+
+/* Nothing tells a guest that its host has made a file: it has to look. */
+static void wait_for_file(const struct script *script, uint32_t step) {
+    char name[32], path[512];
+    snprintf(name, sizeof(name), "done-%u", step);
+    name_file(script, name, path, sizeof(path));
+    while (access(path, F_OK) != 0) {
+        GUEST_CHECK(errno == ENOENT, "%s: %s", path, strerror(errno));
+        pause_for(10);
     }
+}
+
+static void wait_for_line(void) {
     int byte;
     do {
         byte = getchar();
-        GUEST_CHECK(byte != EOF, "no line on the standard input: the host has gone");
+        GUEST_CHECK(byte != EOF, "no line on the standard input");
     } while (byte != '\n');
+}
+
+void script_wait(struct script *script) {
+    const uint32_t step = script->step++;
+    guest_say("WAIT %u", step);
+    if (script->folder) {
+        wait_for_file(script, step);
+    } else if (script->pause) {
+        pause_for(script->pause * 1000);
+    } else {
+        wait_for_line();
+    }
 }
 
 void script_check(struct script *script, uint32_t scanout, const struct picture *picture) {

@@ -9,9 +9,9 @@
  *                                                           "display 1 off"
  *   WAIT STEP                                               go on when all of this step is done
  *
- * and waits after WAIT for a line on its standard input.  Options: `--pictures FOLDER` is where
- * the pictures go (without it they are not written), `--pause SECONDS` waits for that time instead
- * of for a line, for a person at the screen.
+ * and waits.  `--host FOLDER` is one that both see: the pictures go there, and the host answers a
+ * WAIT by making the file `done-STEP` in it.  Without it no pictures are written, and a line on the
+ * standard input ends each step, or, with `--pause SECONDS`, that time.
  */
 #ifndef VESPER_GUEST_DRM_SCRIPT_H
 #define VESPER_GUEST_DRM_SCRIPT_H
@@ -22,7 +22,7 @@
 
 struct script {
     const char *program; /* begins the names of the pictures */
-    const char *folder;  /* NULL: none */
+    const char *folder;  /* shared with the host; NULL: none */
     uint32_t pause;      /* seconds; 0: wait for a line */
     uint32_t step;
 };
@@ -36,7 +36,7 @@ void script_show(struct script *script, uint32_t scanout, const struct picture *
 void script_dark(struct script *script, uint32_t scanout);
 void script_ask(struct script *script, const char *format, ...);
 
-/* Ends the step; ends the process if the host has gone. */
+/* Ends the step. */
 void script_wait(struct script *script);
 
 /* script_show() of a copy, and script_wait(). */
