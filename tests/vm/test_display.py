@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""suite_display.py [OPTION…] [PROGRAM…]: boots the test machine once and runs the display programs
+"""test_display.py [OPTION…] [PROGRAM…]: boots the test machine once and runs the display programs
 of tests/guest/drm in it, comparing what each display shows with what was drawn.
 
 With `--gpu stock` the GPU is QEMU's own, without Vulkan: a check of the tests themselves. Exit
@@ -16,6 +16,7 @@ import display  # noqa: E402
 import gpu  # noqa: E402
 import image  # noqa: E402
 import machine  # noqa: E402
+from verdict import Failure, Skip, conclude  # noqa: E402
 
 # (program, arguments, what it needs of the GPU, how its own skip may begin)
 CASES = [
@@ -37,10 +38,6 @@ CASES = [
     ("drm_fence", "", ("venus",), "the device"),
     ("drm_wsi", "", ("venus",), "the device does not offer VK_"),
 ]
-
-
-class Failure(Exception):
-    """What did not hold."""
 
 
 def run_case(guest, device, case, arguments):
@@ -106,17 +103,11 @@ def parse_arguments():
     return parser.parse_args()
 
 
-def main():
-    arguments = parse_arguments()
+def run(arguments):
     machine.leave_on_sigterm()
     if not (arguments.programs / "drm").is_dir():
-        print("skipped: the programs of tests/guest/drm are not built")
-        return display.SKIP
-    try:
-        image.folder()
-    except image.NoImage as reason:
-        print(f"skipped: {reason}")
-        return display.SKIP
+        raise Skip("the programs of tests/guest/drm are not built")
+    image.folder()
     device = gpu.Stock() if arguments.gpu == "stock" else gpu.Vesper(arguments.vesper)
     with device:
         try:
@@ -129,7 +120,8 @@ def main():
             raise
         if failures:
             print("-- vesper", *device.log().splitlines()[-60:], sep="\n")
-    return 1 if failures or not passed else 0
+    if failures or not passed:
+        raise Failure(f"{failures} of the cases failed, {passed} passed")
 
 
-sys.exit(main())
+conclude(run, parse_arguments())
