@@ -4,7 +4,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "display/capture.h"
 #include "platform/platform.h"
 #include "renderer/storage.h"
 
@@ -23,8 +22,7 @@ static void capture(const struct requests *requests, const char *line, char *ans
         return;
     }
     const uint64_t deadline_ns = platform_now_ns() + CAPTURE_TIMEOUT_NS;
-    int error =
-        capture_presenter_write_and_wait(requests->presenter, scanout, line + path, deadline_ns);
+    int error = cli_display_write(requests->display, scanout, line + path, deadline_ns);
     if (error) {
         snprintf(answer, size, "error %s cannot be written: %s", line + path, strerror(-error));
         return;

@@ -7,11 +7,12 @@
 
 #include <stddef.h>
 
+#include "cli/display.h"
 #include "device/device.h"
 
 struct requests {
     struct device *device;       /* borrowed */
-    struct presenter *presenter; /* borrowed; a capture presenter */
+    struct cli_display *display; /* borrowed */
 };
 
 /* A control_handler; `user` is a struct requests. */

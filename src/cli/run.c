@@ -1,4 +1,5 @@
 #include <errno.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -75,20 +76,58 @@ static int make_folder(struct run *run) {
     return CLI_OK;
 }
 
-static int wait_for_qemu(pid_t pid) {
+static int to_exit_code(int status) {
+    return WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
+}
+
+struct qemu_waiter {
+    pid_t pid;
+    struct session *session;
+    int result;
+    pthread_t thread;
+};
+
+/* Beside the main thread, which shows windows. */
+static void *wait_for_qemu(void *argument) {
+    struct qemu_waiter *waiter = argument;
     int status;
-    while (waitpid(pid, &status, 0) < 0) {
-        if (errno != EINTR) {
-            cli_error("run: QEMU is lost: %s", strerror(errno));
-            return CLI_FAILED;
-        }
+    pid_t pid;
+    do {
+        pid = waitpid(waiter->pid, &status, 0);
+    } while (pid < 0 && errno == EINTR);
+    if (pid < 0) {
+        cli_error("run: QEMU is lost: %s", strerror(errno));
+        waiter->result = CLI_FAILED;
+    } else {
+        waiter->result = to_exit_code(status);
     }
     qemu_pid = 0;
-    return WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
+    session_stop(waiter->session);
+    return NULL;
+}
+
+/* Until QEMU ends, on its own or because the last window was closed. */
+static int show_until_qemu_ends(struct session *session, pid_t pid) {
+    struct qemu_waiter waiter = {.pid = pid, .session = session};
+    int error = platform_thread_start(&waiter.thread, "vesper-qemu", wait_for_qemu, &waiter);
+    if (error) {
+        cli_error("run: QEMU cannot be waited for: %s", strerror(-error));
+        forward_signal(SIGTERM);
+        return CLI_FAILED;
+    }
+    session_wait(session);
+    pthread_join(waiter.thread, NULL);
+    return waiter.result;
+}
+
+static void stop_qemu(void *user) {
+    (void)user;
+    forward_signal(SIGTERM);
 }
 
 static int start_and_wait(struct run *run, char **arguments) {
     int result;
+    run->session.closed = stop_qemu;
     struct session *session = session_start(&run->session, &result);
     if (!session) {
         return result;
@@ -103,7 +142,7 @@ static int start_and_wait(struct run *run, char **arguments) {
         cli_error("run: %s cannot be started: %s", run->machine.program, strerror(-error));
         result = CLI_FAILED;
     } else {
-        result = wait_for_qemu(pid);
+        result = show_until_qemu_ends(session, pid);
     }
     session_destroy(session);
     return result;
@@ -175,6 +214,7 @@ int command_run(int argc, char **argv) {
             },
     };
     session_options_init(&run.session);
+    run.session.display = "auto";
     const struct cli_option table[] = {
         {"DISK", CLI_OPERAND, &run.machine.disk, "", "disk image to start from"},
         {"--qemu", CLI_TEXT, &run.machine.program, "PATH",

@@ -8,14 +8,16 @@
 #include <string.h>
 
 #include "cli/control.h"
+#include "cli/display.h"
 #include "cli/requests.h"
-#include "display/capture.h"
 #include "platform/platform.h"
 
 #define HOST_VISIBLE_DEFAULT (UINT64_C(4) << 30)
 
 struct session {
-    struct presenter *presenter;
+    struct cli_display display;
+    void (*closed)(void *user);
+    void *closed_user;
     struct vhost_user_server *server;
     struct control *control;
     struct requests requests;
@@ -38,90 +40,6 @@ void session_options_init(struct session_options *options) {
     };
 }
 
-/* ---- the display ------------------------------------------------------------------------ */
-
-struct display_options {
-    char *folder, *raw;
-    uint32_t every;
-};
-
-/* One `name=value` behind the folder. */
-static bool take_display_option(struct display_options *display, char *text) {
-    if (strncmp(text, "raw=", 4) == 0 && text[4]) {
-        display->raw = text + 4;
-        return true;
-    }
-    char *end = text;
-    if (strncmp(text, "every=", 6) == 0 && text[6] >= '1' && text[6] <= '9') {
-        unsigned long every = strtoul(text + 6, &end, 10);
-        display->every = every <= UINT32_MAX ? (uint32_t)every : 0;
-    }
-    return end != text && *end == 0 && display->every != 0;
-}
-
-/* Takes `text` ("capture…") to pieces. */
-static bool parse_capture(char *text, struct display_options *display) {
-    text += strlen("capture");
-    if (*text == '=') {
-        display->folder = text + 1;
-        text += strcspn(text, ",");
-    }
-    while (*text == ',') {
-        *text++ = 0;
-        char *next = text + strcspn(text, ",");
-        const char separator = *next;
-        *next = 0;
-        if (!take_display_option(display, text)) {
-            return false;
-        }
-        *next = separator;
-        text = next;
-    }
-    return *text == 0 && (display->every == 0 || display->folder);
-}
-
-static struct presenter *make_capture(char *text, uint32_t scanouts, int *out_result) {
-    struct display_options display = {0};
-    if (!parse_capture(text, &display)) {
-        cli_error("--display: expected none, or capture[=FOLDER][,every=N][,raw=PATH]");
-        *out_result = CLI_USAGE;
-        return NULL;
-    }
-    const struct capture_options options = {
-        .scanout_count = scanouts,
-        .folder = display.folder,
-        .every = display.every,
-        .raw_path = display.raw,
-    };
-    struct presenter *presenter;
-    int error = capture_presenter_create(&options, &presenter);
-    if (error) {
-        cli_error("the display cannot be made: %s", strerror(-error));
-        *out_result = CLI_FAILED;
-        return NULL;
-    }
-    return presenter;
-}
-
-/* Without a display the guest draws all the same, and pictures can be had on request. */
-static struct presenter *make_presenter(const struct session_options *options, int *out_result) {
-    if (options->scanouts > PRESENTER_SCANOUTS_MAX) {
-        cli_error("--outputs: %d are the most", PRESENTER_SCANOUTS_MAX);
-        *out_result = CLI_USAGE;
-        return NULL;
-    }
-    const char *kind = strcmp(options->display, "none") == 0 ? "capture" : options->display;
-    if (strncmp(kind, "capture", strlen("capture")) != 0) {
-        cli_error("--display: '%s' is not known; there are none and capture", kind);
-        *out_result = CLI_USAGE;
-        return NULL;
-    }
-    char *text = strdup(kind);
-    struct presenter *presenter = text ? make_capture(text, options->scanouts, out_result) : NULL;
-    free(text);
-    return presenter;
-}
-
 /* ---- the server ------------------------------------------------------------------------- */
 
 static void *serve_main(void *argument) {
@@ -131,6 +49,7 @@ static void *serve_main(void *argument) {
         cli_error("the server cannot go on: %s", strerror(-error));
         atomic_store(&session->result, CLI_FAILED);
     }
+    cli_display_stop(&session->display);
     return NULL;
 }
 
@@ -141,7 +60,7 @@ static bool start_server(struct session *session, struct session_options *option
         return false;
     }
     struct device_options *device = &options->server.device;
-    device->presenter = session->presenter;
+    device->presenter = session->display.presenter;
     device->width = options->size.width;
     device->height = options->size.height;
     device->context_limits.resources = device->limits.resources;
@@ -151,7 +70,7 @@ static bool start_server(struct session *session, struct session_options *option
     }
     session->requests = (struct requests){
         .device = vhost_user_server_get_device(session->server),
-        .presenter = session->presenter,
+        .display = &session->display,
     };
     if (options->control && control_create(options->control, requests_execute, &session->requests,
                                            &session->control, reason, sizeof(reason))) {
@@ -167,6 +86,16 @@ static bool start_server(struct session *session, struct session_options *option
     return true;
 }
 
+/* The person closed the last window. */
+static void close_session(void *user) {
+    struct session *session = user;
+    if (session->closed) {
+        session->closed(session->closed_user);
+    } else {
+        session_stop(session);
+    }
+}
+
 struct session *session_start(struct session_options *options, int *out_result) {
     *out_result = CLI_FAILED;
     log_set_level(options->log_level);
@@ -178,8 +107,16 @@ struct session *session_start(struct session_options *options, int *out_result) 
         cli_error("there is no memory");
         return NULL;
     }
-    session->presenter = make_presenter(options, out_result);
-    if (!session->presenter || !start_server(session, options)) {
+    session->closed = options->closed;
+    session->closed_user = options->closed_user;
+    *out_result = cli_display_open(options->display, options->scanouts, close_session, session,
+                                   &session->display);
+    if (*out_result != CLI_OK) {
+        session_destroy(session);
+        return NULL;
+    }
+    *out_result = CLI_FAILED;
+    if (!start_server(session, options)) {
         session_destroy(session);
         return NULL;
     }
@@ -192,6 +129,7 @@ void session_stop(struct session *session) {
 
 int session_wait(struct session *session) {
     if (session->started) {
+        cli_display_run(&session->display);
         pthread_join(session->thread, NULL);
         session->started = false;
     }
@@ -208,8 +146,6 @@ void session_destroy(struct session *session) {
         session_wait(session);
     }
     vhost_user_server_destroy(session->server);
-    if (session->presenter) {
-        session->presenter->ops->destroy(session->presenter);
-    }
+    cli_display_close(&session->display);
     free(session);
 }

@@ -9,11 +9,14 @@
 
 struct session_options {
     struct vhost_user_options server;
-    const char *display;  /* "capture" or "capture=FOLDER[,every=N][,raw=PATH]"; "none" */
+    const char *display;  /* as cli_display_open takes it */
     const char *control;  /* path of the control socket; NULL: none */
     struct cli_size size; /* first mode of every scanout */
     uint32_t scanouts;    /* 1 … PRESENTER_SCANOUTS_MAX */
     enum log_level log_level;
+    /* The person closed the last window; on the main thread. NULL: the session then ends. */
+    void (*closed)(void *user);
+    void *closed_user;
 };
 
 /* The defaults. */
@@ -22,8 +25,10 @@ void session_options_init(struct session_options *options);
 /* Rows for the option table of a command, that fill `options`: SESSION_OPTION_ROWS(o). */
 #define SESSION_OPTION_ROWS(o)                                                                     \
     {"--display", CLI_TEXT, &(o).display, "KIND",                                                  \
-     "none (the default), or capture[=FOLDER][,every=N][,raw=PATH]:\n"                             \
-     "pictures on request, of every Nth flush into FOLDER, frames to PATH"},                       \
+     "auto: window where there is a screen, else capture;\n"                                       \
+     "window[,full-screen][,scale=fit|integer|none][,keep-mode];\n"                                \
+     "capture[=FOLDER][,every=N][,raw=PATH]: pictures on request, of\n"                            \
+     "every Nth flush into FOLDER, frames to PATH; none"},                                         \
         {"--control", CLI_TEXT, &(o).control, "PATH",                                              \
          "socket for requests: capture, display, counts"},                                         \
         {"--outputs", CLI_U32, &(o).scanouts, "N", "displays that can be connected (1)"},          \
@@ -62,7 +67,7 @@ struct session;
 struct session *session_start(struct session_options *options, int *out_result);
 /* Any thread; async-signal-safe. */
 void session_stop(struct session *session);
-/* Waits until the server has ended; CLI_OK or CLI_FAILED. */
+/* Waits until the server has ended, and shows its windows until then; CLI_OK or CLI_FAILED. */
 int session_wait(struct session *session);
 /* Ends the server where it still runs and frees everything. NULL is ignored. */
 void session_destroy(struct session *session);

@@ -30,6 +30,7 @@ class Gpu:
     width, height = 800, 600
     venus = False          # executes Vulkan
     plugs = False          # displays can be plugged and unplugged
+    several = True         # there are several displays
     shows_dark = False     # a display without a picture can be told from one with an old picture
     shows_cursor = False   # the cursor is in the picture
 
@@ -81,6 +82,8 @@ class Vesper(Gpu):
 
     def __init__(self, program, outputs=2, host="backports", arguments=()):
         super().__init__(outputs)
+        self.display = "capture"
+        self.environment = {}
         self.program = program
         self.host = host
         self.arguments = arguments
@@ -88,13 +91,13 @@ class Vesper(Gpu):
         self.control = None
 
     def start(self):
-        environment = dict(os.environ)
+        environment = dict(os.environ, **self.environment)
         icds = pathlib.Path(os.environ.get("VESPER_ICD_DIR", "/var/lib/vesper-env/icd"))
         environment.setdefault("VK_DRIVER_FILES", str(icds / f"lvp-{self.host}.json"))
         # Even where this process is killed, nothing of it stays behind.
         guard = ["setpriv", "--pdeathsig", "TERM"] if shutil.which("setpriv") else []
         command = [*guard, self.program, "serve", "--socket", str(self.folder / "gpu"),
-                   "--control", str(self.folder / "control"), "--display", "capture",
+                   "--control", str(self.folder / "control"), "--display", self.display,
                    "--outputs", str(self.outputs), "--size", f"{self.width}x{self.height}",
                    *self.arguments]
         with open(self.folder / "vesper.log", "wb") as log:
@@ -169,6 +172,44 @@ class Vesper(Gpu):
             return (self.folder / "vesper.log").read_text(encoding="utf-8", errors="replace")
         except OSError:
             return ""
+
+
+class Window(Vesper):
+    """`vesper serve` with a window on an X server of its own, whose screen is what is looked at: as
+    large as the window, which no window manager moves. One display."""
+    plugs = several = False
+
+    def __init__(self, program, options="", **arguments):
+        super().__init__(program, outputs=1, **arguments)
+        self.display = "window" + options
+        self.server = None
+
+    def start(self):
+        reading, writing = os.pipe()
+        with open(self.folder / "xvfb.log", "wb") as log:
+            self.server = subprocess.Popen(
+                ["Xvfb", "-displayfd", str(writing), "-fbdir", self.folder, "-nolisten", "tcp",
+                 "-nocursor", "-screen", "0", f"{self.width}x{self.height}x24"],
+                stdin=subprocess.DEVNULL, stdout=log, stderr=log, pass_fds=[writing])
+        os.close(writing)
+        with os.fdopen(reading) as answer:
+            number = answer.readline().strip()
+        if not number:
+            raise GpuError("Xvfb does not start:\n" + (self.folder / "xvfb.log").read_text())
+        self.environment = {"DISPLAY": f":{number}", "SDL_VIDEO_DRIVER": "x11"}
+        super().start()
+
+    def stop(self):
+        super().stop()
+        if self.server:
+            self.server.terminate()
+            self.server.wait(STOP_SECONDS)
+
+    def capture(self, machine, scanout):
+        """The screen where the window is; how large that is, vesper's own picture tells."""
+        shown = super().capture(machine, scanout)
+        screen = picture.from_xwd(self.folder / "Xvfb_screen0")
+        return shown and screen.crop(shown.width, shown.height)
 
 
 class Stock(Gpu):

@@ -1,6 +1,6 @@
 """Pictures of displays: reads the files that capture them, and says where two differ.
 
-PNG (https://www.w3.org/TR/png-3/) of 8 bits a channel without interlacing, as Vesper and QEMU
+XWD, as an X server without a screen keeps its own; PNG (https://www.w3.org/TR/png-3/) of 8 bits a channel without interlacing, as Vesper and QEMU
 write it, and words of XRGB8888, as the guest's programs do. Rows are taken as whole numbers where
 that is possible, because Python is slow byte by byte."""
 
@@ -32,6 +32,11 @@ class Picture:
         at = (y * self.width + x) * 3
         return self.rgb[at:at + 3].hex()
 
+    def crop(self, width, height):
+        """The corner at the top left."""
+        rows = (self.rgb[y * self.width * 3:(y * self.width + width) * 3] for y in range(height))
+        return Picture(width, height, b"".join(rows))
+
     def is_black(self):
         return not any(self.rgb)
 
@@ -46,6 +51,22 @@ def from_xrgb(path, width, height):
     rgb = bytearray(width * height * 3)
     for channel in range(3):
         rgb[channel::3] = data[2 - channel::4]
+    return Picture(width, height, rgb)
+
+
+def from_xwd(path):
+    """32-bit pixels, blue first."""
+    data = path.read_bytes()
+    words = struct.unpack_from(">25I", data)
+    size, width, height, row, colors = words[0], words[4], words[5], words[12], words[19]
+    if words[1] != 7 or words[11] != 32 or words[7] != 0:
+        raise BadPicture(f"{path} is not a little-endian XWD of 32 bits")
+    start = size + 12 * colors
+    rgb = bytearray(width * height * 3)
+    for y in range(height):
+        pixels = data[start + y * row:start + y * row + width * 4]
+        for channel in range(3):
+            rgb[y * width * 3 + channel:(y + 1) * width * 3:3] = pixels[2 - channel::4]
     return Picture(width, height, rgb)
 
 

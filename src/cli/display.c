@@ -1,0 +1,187 @@
+#include "cli/display.h"
+
+#include <errno.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cli/commands.h"
+#include "cli/options.h"
+#include "display/capture.h"
+#include "display/window.h"
+#include "util/log.h"
+
+/* Cuts the next word, up to a comma, off `*text`; NULL at the end. */
+static char *next_word(char **text) {
+    char *word = *text;
+    if (!word) {
+        return NULL;
+    }
+    char *comma = strchr(word, ',');
+    *text = comma ? comma + 1 : NULL;
+    if (comma) {
+        *comma = 0;
+    }
+    return word;
+}
+
+/* What follows `name` in `word`; NULL where it begins otherwise. */
+static char *value_of(char *word, const char *name) {
+    const size_t length = strlen(name);
+    return strncmp(word, name, length) == 0 && word[length] ? word + length : NULL;
+}
+
+/* ---- capture ------------------------------------------------------------------------------ */
+
+static bool parse_count(const char *text, uint32_t *out) {
+    char *end;
+    unsigned long count = strtoul(text, &end, 10);
+    *out = (uint32_t)count;
+    return text[0] >= '1' && text[0] <= '9' && *end == 0 && count <= UINT32_MAX;
+}
+
+static bool parse_capture(char *text, struct capture_options *options) {
+    char *word = next_word(&text);
+    options->folder = value_of(word, "capture=");
+    if (!options->folder && strcmp(word, "capture") != 0) {
+        return false;
+    }
+    while ((word = next_word(&text))) {
+        char *every = value_of(word, "every=");
+        if (every ? !parse_count(every, &options->every)
+                  : !(options->raw_path = value_of(word, "raw="))) {
+            return false;
+        }
+    }
+    return options->every == 0 || options->folder;
+}
+
+static int open_capture(char *text, uint32_t scanouts, struct cli_display *out) {
+    struct capture_options options = {.scanout_count = scanouts};
+    if (!parse_capture(text, &options)) {
+        cli_error("--display: expected capture[=FOLDER][,every=N][,raw=PATH]");
+        return CLI_USAGE;
+    }
+    int error = capture_presenter_create(&options, &out->presenter);
+    if (error) {
+        cli_error("the display cannot be made: %s", strerror(-error));
+        return CLI_FAILED;
+    }
+    return CLI_OK;
+}
+
+/* ---- windows ------------------------------------------------------------------------------ */
+
+static bool parse_scale(const char *text, enum display_scale *out) {
+    static const char *const names[] = {
+        [DISPLAY_SCALE_FIT] = "fit",
+        [DISPLAY_SCALE_INTEGER] = "integer",
+        [DISPLAY_SCALE_NONE] = "none",
+    };
+    for (size_t i = 0; text && i < sizeof(names) / sizeof(names[0]); i++) {
+        if (strcmp(text, names[i]) == 0) {
+            *out = (enum display_scale)i;
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool parse_window(char *text, struct window_options *options) {
+    char *word = next_word(&text);
+    if (strcmp(word, "window") != 0) {
+        return false;
+    }
+    while ((word = next_word(&text))) {
+        if (strcmp(word, "full-screen") == 0) {
+            options->full_screen = true;
+        } else if (strcmp(word, "keep-mode") == 0) {
+            options->keep_mode = true;
+        } else if (!parse_scale(value_of(word, "scale="), &options->scale)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static int open_windows(char *text, struct window_options *options, struct cli_display *out) {
+    if (!parse_window(text, options)) {
+        cli_error("--display: expected window[,full-screen][,scale=fit|integer|none][,keep-mode]");
+        return CLI_USAGE;
+    }
+    char reason[256];
+    if (window_host_create(options, &out->windows, reason, sizeof(reason))) {
+        cli_error("--display window: %s", reason);
+        return CLI_FAILED;
+    }
+    out->presenter = window_host_get_presenter(out->windows);
+    return CLI_OK;
+}
+
+/* ---- both --------------------------------------------------------------------------------- */
+
+static const char *resolve_kind(const char *text) {
+    if (strcmp(text, "auto") == 0 && window_host_is_possible()) {
+        return "window";
+    }
+    return strcmp(text, "auto") == 0 || strcmp(text, "none") == 0 ? "capture" : text;
+}
+
+int cli_display_open(const char *text, uint32_t scanouts, void (*closed)(void *user), void *user,
+                     struct cli_display *out) {
+    *out = (struct cli_display){0};
+    if (scanouts == 0 || scanouts > PRESENTER_SCANOUTS_MAX) {
+        cli_error("--outputs: there can be 1 to %d", PRESENTER_SCANOUTS_MAX);
+        return CLI_USAGE;
+    }
+    char *words = strdup(resolve_kind(text));
+    if (!words) {
+        cli_error("there is no memory");
+        return CLI_FAILED;
+    }
+    struct window_options window = {
+        .scanout_count = scanouts,
+        .title = "Vesper",
+        .closed = closed,
+        .user = user,
+    };
+    int result = CLI_USAGE;
+    if (strncmp(words, "window", strlen("window")) == 0) {
+        result = open_windows(words, &window, out);
+    } else if (strncmp(words, "capture", strlen("capture")) == 0) {
+        result = open_capture(words, scanouts, out);
+    } else {
+        cli_error("--display: '%s' is not known; there are auto, window, capture and none", text);
+    }
+    free(words);
+    return result;
+}
+
+void cli_display_run(struct cli_display *display) {
+    if (display->windows) {
+        window_host_run(display->windows);
+    }
+}
+
+void cli_display_stop(struct cli_display *display) {
+    if (display->windows) {
+        window_host_stop(display->windows);
+    }
+}
+
+void cli_display_close(struct cli_display *display) {
+    if (display->windows) {
+        window_host_destroy(display->windows);
+    } else if (display->presenter) {
+        display->presenter->ops->destroy(display->presenter);
+    }
+    *display = (struct cli_display){0};
+}
+
+int cli_display_write(struct cli_display *display, uint32_t scanout, const char *path,
+                      uint64_t deadline_ns) {
+    if (display->windows) {
+        return window_host_write_png(display->windows, scanout, path, deadline_ns);
+    }
+    return capture_presenter_write_and_wait(display->presenter, scanout, path, deadline_ns);
+}

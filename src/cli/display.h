@@ -1,0 +1,34 @@
+/* What `--display` means: a presenter, and the windows it may draw into. Main thread, unless a
+ * function says otherwise. */
+#ifndef VESPER_CLI_DISPLAY_H
+#define VESPER_CLI_DISPLAY_H
+
+#include <stdint.h>
+
+#include "display/presenter.h"
+
+struct window_host;
+
+struct cli_display {
+    struct presenter *presenter;
+    struct window_host *windows; /* NULL: no screen */
+};
+
+/* `text`: "none", "auto", "window[,full-screen][,scale=fit|integer|none][,keep-mode]" or
+ * "capture[=FOLDER][,every=N][,raw=PATH]". Without a display the guest draws all the same, and
+ * pictures can be had on request. `closed` (main thread, at most once): the last window was closed.
+ * CLI_OK, or a sentence on standard error and CLI_FAILED or CLI_USAGE. */
+int cli_display_open(const char *text, uint32_t scanouts, void (*closed)(void *user), void *user,
+                     struct cli_display *out);
+/* Shows the windows, where there are any, until cli_display_stop. */
+void cli_display_run(struct cli_display *display);
+/* Any thread; not from a signal handler. */
+void cli_display_stop(struct cli_display *display);
+/* Ends the presenter, which nobody uses any more. One that was not opened is ignored. */
+void cli_display_close(struct cli_display *display);
+
+/* As capture_presenter_write_and_wait. Any thread. */
+int cli_display_write(struct cli_display *display, uint32_t scanout, const char *path,
+                      uint64_t deadline_ns);
+
+#endif

@@ -1,0 +1,49 @@
+/* Windows on the screen of the person at this computer, one for each display of the guest.
+ *
+ * The toolkit (SDL) wants the process's main thread: it runs window_host_run, where nothing waits
+ * for a GPU, a guest or a socket. Pictures come from the presenter's own thread. */
+#ifndef VESPER_DISPLAY_WINDOW_H
+#define VESPER_DISPLAY_WINDOW_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "display/presenter.h"
+#include "display/scaling.h"
+
+struct window_options {
+    uint32_t scanout_count; /* 1 … PRESENTER_SCANOUTS_MAX */
+    const char *title;      /* borrowed for the host's life */
+    enum display_scale scale;
+    bool full_screen;
+    bool keep_mode; /* the window's size does not become the guest's mode */
+    /* The person closed the last window; on the main thread, at most once. */
+    void (*closed)(void *user);
+    void *user;
+};
+
+struct window_host;
+
+/* Whether this build has windows, and the system somewhere to show them. Main thread. */
+bool window_host_is_possible(void);
+
+/* Main thread. 0, or a negative errno and a sentence in `reason` (-ENODEV: there is no screen,
+ * -ENOTSUP: built without SDL). */
+int window_host_create(const struct window_options *options, struct window_host **out, char *reason,
+                       size_t reason_size);
+/* The presenter that draws into the windows. It is the host's, which destroys it. */
+struct presenter *window_host_get_presenter(struct window_host *host);
+/* Shows windows until window_host_stop. Main thread. */
+void window_host_run(struct window_host *host);
+/* Ends window_host_run, now or as soon as it is called. Any thread; not from a signal handler. */
+void window_host_stop(struct window_host *host);
+/* Writes what `scanout` shows after all calls so far as a PNG at `path`, which appears whole. 0, or
+ * a negative errno: -EINVAL for the scanout, -ENODATA: it has never shown anything, -ETIMEDOUT at
+ * platform_now_ns() == `deadline_ns`, -ENOMEM, or of the file. Any thread but the presenter's. */
+int window_host_write_png(struct window_host *host, uint32_t scanout, const char *path,
+                          uint64_t deadline_ns);
+/* Nobody may use the presenter any more. Main thread. NULL is ignored. */
+void window_host_destroy(struct window_host *host);
+
+#endif

@@ -1,0 +1,43 @@
+/* A build without SDL: no windows. */
+#include <errno.h>
+#include <stdio.h>
+
+#include "display/window.h"
+
+bool window_host_is_possible(void) {
+    return false;
+}
+
+int window_host_create(const struct window_options *options, struct window_host **out, char *reason,
+                       size_t reason_size) {
+    (void)options;
+    (void)out;
+    snprintf(reason, reason_size, "this vesper was built without SDL3, and so without windows");
+    return -ENOTSUP;
+}
+
+struct presenter *window_host_get_presenter(struct window_host *host) {
+    (void)host;
+    return NULL;
+}
+
+void window_host_run(struct window_host *host) {
+    (void)host;
+}
+
+void window_host_stop(struct window_host *host) {
+    (void)host;
+}
+
+int window_host_write_png(struct window_host *host, uint32_t scanout, const char *path,
+                          uint64_t deadline_ns) {
+    (void)host;
+    (void)scanout;
+    (void)path;
+    (void)deadline_ns;
+    return -ENOTSUP;
+}
+
+void window_host_destroy(struct window_host *host) {
+    (void)host;
+}

@@ -1,0 +1,172 @@
+#include "display/window_view.h"
+
+#include <stdio.h>
+
+#include "util/log.h"
+
+static int to_points(uint32_t pixels, float density) {
+    const int points = (int)((float)pixels / density + 0.5f);
+    return points > 0 ? points : 1;
+}
+
+/* A window of so many pixels, on a screen whose points are several pixels, too. */
+static void set_pixel_size(struct window_view *view, uint32_t width, uint32_t height) {
+    float density = SDL_GetWindowPixelDensity(view->window);
+    if (density <= 0) {
+        density = 1;
+    }
+    SDL_SetWindowSize(view->window, to_points(width, density), to_points(height, density));
+}
+
+bool window_view_open(struct window_view *view, const struct window_options *options,
+                      uint32_t scanout, uint32_t width, uint32_t height) {
+    char title[128];
+    if (options->scanout_count == 1) {
+        snprintf(title, sizeof(title), "%s", options->title);
+    } else {
+        snprintf(title, sizeof(title), "%s, display %u", options->title, scanout + 1);
+    }
+    const SDL_WindowFlags flags = SDL_WINDOW_RESIZABLE | SDL_WINDOW_HIGH_PIXEL_DENSITY |
+                                  (options->full_screen ? SDL_WINDOW_FULLSCREEN : 0);
+    view->window = SDL_CreateWindow(title, (int)width, (int)height, flags);
+    if (!view->window) {
+        log_error("display: no window for scanout %u: %s", scanout, SDL_GetError());
+        return false;
+    }
+    view->width = width;
+    view->height = height;
+    view->resize_due_ns = 0;
+    if (!options->full_screen) {
+        set_pixel_size(view, width, height);
+    }
+    return true;
+}
+
+void window_view_close(struct window_view *view) {
+    if (view->window) {
+        SDL_DestroyWindow(view->window);
+    }
+    *view = (struct window_view){0};
+}
+
+bool window_view_get_size(const struct window_view *view, uint32_t *out_width,
+                          uint32_t *out_height) {
+    int width = 0, height = 0;
+    if ((SDL_GetWindowFlags(view->window) & (SDL_WINDOW_HIDDEN | SDL_WINDOW_MINIMIZED)) ||
+        !SDL_GetWindowSizeInPixels(view->window, &width, &height) || width <= 0 || height <= 0) {
+        return false;
+    }
+    *out_width = (uint32_t)width;
+    *out_height = (uint32_t)height;
+    return true;
+}
+
+void window_view_follow_mode(struct window_view *view, const struct window_options *options,
+                             uint32_t width, uint32_t height) {
+    if (view->width == width && view->height == height) {
+        return;
+    }
+    view->width = width;
+    view->height = height;
+    uint32_t now_width, now_height;
+    const bool fits = window_view_get_size(view, &now_width, &now_height) && now_width == width &&
+                      now_height == height;
+    const SDL_WindowFlags fixed = SDL_WINDOW_FULLSCREEN | SDL_WINDOW_MAXIMIZED;
+    if (!fits && !options->full_screen && !(SDL_GetWindowFlags(view->window) & fixed)) {
+        set_pixel_size(view, width, height);
+    }
+}
+
+/* ---- drawing ------------------------------------------------------------------------------ */
+
+static SDL_Rect to_sdl(const struct presenter_rect *rect) {
+    return (SDL_Rect){(int)rect->x, (int)rect->y, (int)rect->width, (int)rect->height};
+}
+
+/* The part of `damage` that is seen, moved to where it is in the window. */
+static bool place_damage(const struct presenter_rect *damage, const struct presenter_rect *source,
+                         const struct presenter_rect *target, SDL_Rect *out_from,
+                         SDL_Rect *out_to) {
+    struct presenter_rect part;
+    if (!display_rect_clip(damage, source, &part)) {
+        return false;
+    }
+    *out_from = to_sdl(&part);
+    part.x = part.x - source->x + target->x;
+    part.y = part.y - source->y + target->y;
+    *out_to = to_sdl(&part);
+    return true;
+}
+
+static int draw_damage(struct front_buffer *front, SDL_Surface *picture, SDL_Surface *screen,
+                       const struct presenter_rect *source, const struct presenter_rect *target,
+                       SDL_Rect *out_drawn) {
+    int count = 0;
+    for (uint32_t i = 0; i < front->damage.count; i++) {
+        SDL_Rect from, to;
+        if (place_damage(&front->damage.rects[i], source, target, &from, &to)) {
+            SDL_BlitSurface(picture, &from, screen, &to);
+            out_drawn[count++] = to;
+        }
+    }
+    return count;
+}
+
+static void draw_everything(SDL_Surface *picture, SDL_Surface *screen,
+                            const struct presenter_rect *source,
+                            const struct presenter_rect *target, enum display_scale scale) {
+    const SDL_Rect from = to_sdl(source), to = to_sdl(target);
+    SDL_ClearSurface(screen, 0, 0, 0, 1);
+    if (from.w == to.w && from.h == to.h) {
+        SDL_BlitSurface(picture, &from, screen, &to);
+    } else {
+        SDL_BlitSurfaceScaled(picture, &from, screen, &to,
+                              scale == DISPLAY_SCALE_INTEGER ? SDL_SCALEMODE_NEAREST
+                                                             : SDL_SCALEMODE_LINEAR);
+    }
+}
+
+/* Returns how many rectangles of the screen have changed; -1: all of it. */
+static int draw_locked(struct front_buffer *front, SDL_Surface *screen,
+                       const struct window_options *options, bool all, SDL_Rect *out_drawn) {
+    SDL_Surface *picture =
+        SDL_CreateSurfaceFrom((int)front->width, (int)front->height, SDL_PIXELFORMAT_XRGB8888,
+                              front->pixels, (int)front->width * 4);
+    if (!picture) {
+        return 0;
+    }
+    struct presenter_rect source, target;
+    display_scale_place(options->scale, front->width, front->height, (uint32_t)screen->w,
+                        (uint32_t)screen->h, &source, &target);
+    int count = -1;
+    if (all || source.width != target.width || source.height != target.height) {
+        draw_everything(picture, screen, &source, &target, options->scale);
+    } else {
+        count = draw_damage(front, picture, screen, &source, &target, out_drawn);
+    }
+    front->damage.count = 0;
+    SDL_DestroySurface(picture);
+    return count;
+}
+
+void window_view_draw(struct window_view *view, const struct window_options *options,
+                      struct front_buffer *front, bool all) {
+    uint32_t width, height;
+    if (!window_view_get_size(view, &width, &height)) {
+        return;
+    }
+    SDL_Surface *screen = SDL_GetWindowSurface(view->window);
+    if (!screen) {
+        log_error("display: a window cannot be drawn into: %s", SDL_GetError());
+        return;
+    }
+    SDL_Rect drawn[DISPLAY_DAMAGE_RECTS];
+    front_buffer_lock(front);
+    int count = front->pixels ? draw_locked(front, screen, options, all, drawn) : 0;
+    front_buffer_unlock(front);
+    if (count < 0) {
+        SDL_UpdateWindowSurface(view->window);
+    } else if (count > 0) {
+        SDL_UpdateWindowSurfaceRects(view->window, drawn, count);
+    }
+}
