@@ -1,6 +1,5 @@
 #include "display/window.h"
 
-#include <SDL3/SDL.h>
 #include <errno.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -8,6 +7,7 @@
 
 #include "display/front_buffer.h"
 #include "display/png_file.h"
+#include "display/sdl.h"
 #include "display/software.h"
 #include "display/window_view.h"
 #include "platform/platform.h"
@@ -42,14 +42,14 @@ static void take_frame(void *user, const struct software_frame *frame) {
     const bool has_pixels = front_buffer_put(&scanout->front, frame);
     if (has_pixels && frame->damage_count > 0 && !atomic_exchange(&scanout->announced, true)) {
         SDL_Event event = {.user = {.type = host->event_frame, .code = (Sint32)frame->scanout}};
-        SDL_PushEvent(&event);
+        sdl.PushEvent(&event);
     }
 }
 
 /* ---- the main thread ---------------------------------------------------------------------- */
 
 static struct window_scanout *find(struct window_host *host, SDL_WindowID id) {
-    SDL_Window *window = SDL_GetWindowFromID(id);
+    SDL_Window *window = sdl.GetWindowFromID(id);
     for (uint32_t i = 0; window && i < host->options.scanout_count; i++) {
         if (host->scanouts[i].view.window == window) {
             return &host->scanouts[i];
@@ -166,7 +166,7 @@ void window_host_run(struct window_host *host) {
         SDL_Event event;
         const int wait_ms = tell_rested_sizes(host);
         const bool came =
-            wait_ms < 0 ? SDL_WaitEvent(&event) : SDL_WaitEventTimeout(&event, wait_ms);
+            wait_ms < 0 ? sdl.WaitEvent(&event) : sdl.WaitEventTimeout(&event, wait_ms);
         if (came) {
             handle_event(host, &event);
         }
@@ -176,7 +176,7 @@ void window_host_run(struct window_host *host) {
 void window_host_stop(struct window_host *host) {
     atomic_store(&host->stopped, true);
     SDL_Event event = {.user = {.type = host->event_stop}};
-    SDL_PushEvent(&event);
+    sdl.PushEvent(&event);
 }
 
 int window_host_write_png(struct window_host *host, uint32_t scanout, const char *path,
@@ -201,19 +201,24 @@ struct presenter *window_host_get_presenter(struct window_host *host) {
 
 /* ---- creation ----------------------------------------------------------------------------- */
 
-static bool start_toolkit(void) {
+/* NULL, or why there are no windows. */
+static const char *start_toolkit(void) {
+    const char *why = sdl_open();
+    if (why) {
+        return why;
+    }
     /* The signals are vesper's own, and a screen saver is the person's business. */
-    SDL_SetHint(SDL_HINT_NO_SIGNAL_HANDLERS, "1");
-    SDL_SetHint(SDL_HINT_VIDEO_ALLOW_SCREENSAVER, "1");
-    SDL_SetHint(SDL_HINT_QUIT_ON_LAST_WINDOW_CLOSE, "0");
-    SDL_SetHint(SDL_HINT_APP_NAME, "Vesper");
-    return SDL_InitSubSystem(SDL_INIT_VIDEO);
+    sdl.SetHint(SDL_HINT_NO_SIGNAL_HANDLERS, "1");
+    sdl.SetHint(SDL_HINT_VIDEO_ALLOW_SCREENSAVER, "1");
+    sdl.SetHint(SDL_HINT_QUIT_ON_LAST_WINDOW_CLOSE, "0");
+    sdl.SetHint(SDL_HINT_APP_NAME, "Vesper");
+    return sdl.InitSubSystem(SDL_INIT_VIDEO) ? NULL : sdl.GetError();
 }
 
 bool window_host_is_possible(void) {
-    const bool possible = start_toolkit();
+    const bool possible = !start_toolkit();
     if (possible) {
-        SDL_QuitSubSystem(SDL_INIT_VIDEO);
+        sdl.QuitSubSystem(SDL_INIT_VIDEO);
     }
     return possible;
 }
@@ -243,8 +248,9 @@ int window_host_create(const struct window_options *options, struct window_host 
         snprintf(reason, reason_size, "there can be 1 to %d displays", PRESENTER_SCANOUTS_MAX);
         return -EINVAL;
     }
-    if (!start_toolkit()) {
-        snprintf(reason, reason_size, "there is no screen for windows: %s", SDL_GetError());
+    const char *why = start_toolkit();
+    if (why) {
+        snprintf(reason, reason_size, "there can be no windows: %s", why);
         return -ENODEV;
     }
     int error = -ENOMEM;
@@ -253,7 +259,7 @@ int window_host_create(const struct window_options *options, struct window_host 
         goto error_host;
     }
     host->options = *options;
-    host->event_frame = SDL_RegisterEvents(2);
+    host->event_frame = sdl.RegisterEvents(2);
     host->event_stop = host->event_frame + 1;
     error = host->event_frame ? init_fronts(host) : -ENOMEM;
     if (error) {
@@ -271,7 +277,7 @@ error_software:
 error_fronts:
     free(host);
 error_host:
-    SDL_QuitSubSystem(SDL_INIT_VIDEO);
+    sdl.QuitSubSystem(SDL_INIT_VIDEO);
     snprintf(reason, reason_size, "there is no memory for windows");
     return error;
 }
@@ -286,5 +292,5 @@ void window_host_destroy(struct window_host *host) {
     }
     finish_fronts(host);
     free(host);
-    SDL_QuitSubSystem(SDL_INIT_VIDEO);
+    sdl.QuitSubSystem(SDL_INIT_VIDEO);
 }

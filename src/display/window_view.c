@@ -11,11 +11,11 @@ static int to_points(uint32_t pixels, float density) {
 
 /* A window of so many pixels, on a screen whose points are several pixels, too. */
 static void set_pixel_size(struct window_view *view, uint32_t width, uint32_t height) {
-    float density = SDL_GetWindowPixelDensity(view->window);
+    float density = sdl.GetWindowPixelDensity(view->window);
     if (density <= 0) {
         density = 1;
     }
-    SDL_SetWindowSize(view->window, to_points(width, density), to_points(height, density));
+    sdl.SetWindowSize(view->window, to_points(width, density), to_points(height, density));
 }
 
 bool window_view_open(struct window_view *view, const struct window_options *options,
@@ -28,9 +28,9 @@ bool window_view_open(struct window_view *view, const struct window_options *opt
     }
     const SDL_WindowFlags flags = SDL_WINDOW_RESIZABLE | SDL_WINDOW_HIGH_PIXEL_DENSITY |
                                   (options->full_screen ? SDL_WINDOW_FULLSCREEN : 0);
-    view->window = SDL_CreateWindow(title, (int)width, (int)height, flags);
+    view->window = sdl.CreateWindow(title, (int)width, (int)height, flags);
     if (!view->window) {
-        log_error("display: no window for scanout %u: %s", scanout, SDL_GetError());
+        log_error("display: no window for scanout %u: %s", scanout, sdl.GetError());
         return false;
     }
     view->width = width;
@@ -44,7 +44,7 @@ bool window_view_open(struct window_view *view, const struct window_options *opt
 
 void window_view_close(struct window_view *view) {
     if (view->window) {
-        SDL_DestroyWindow(view->window);
+        sdl.DestroyWindow(view->window);
     }
     *view = (struct window_view){0};
 }
@@ -52,8 +52,8 @@ void window_view_close(struct window_view *view) {
 bool window_view_get_size(const struct window_view *view, uint32_t *out_width,
                           uint32_t *out_height) {
     int width = 0, height = 0;
-    if ((SDL_GetWindowFlags(view->window) & (SDL_WINDOW_HIDDEN | SDL_WINDOW_MINIMIZED)) ||
-        !SDL_GetWindowSizeInPixels(view->window, &width, &height) || width <= 0 || height <= 0) {
+    if ((sdl.GetWindowFlags(view->window) & (SDL_WINDOW_HIDDEN | SDL_WINDOW_MINIMIZED)) ||
+        !sdl.GetWindowSizeInPixels(view->window, &width, &height) || width <= 0 || height <= 0) {
         return false;
     }
     *out_width = (uint32_t)width;
@@ -72,7 +72,7 @@ void window_view_follow_mode(struct window_view *view, const struct window_optio
     const bool fits = window_view_get_size(view, &now_width, &now_height) && now_width == width &&
                       now_height == height;
     const SDL_WindowFlags fixed = SDL_WINDOW_FULLSCREEN | SDL_WINDOW_MAXIMIZED;
-    if (!fits && !options->full_screen && !(SDL_GetWindowFlags(view->window) & fixed)) {
+    if (!fits && !options->full_screen && !(sdl.GetWindowFlags(view->window) & fixed)) {
         set_pixel_size(view, width, height);
     }
 }
@@ -105,7 +105,7 @@ static int draw_damage(struct front_buffer *front, SDL_Surface *picture, SDL_Sur
     for (uint32_t i = 0; i < front->damage.count; i++) {
         SDL_Rect from, to;
         if (place_damage(&front->damage.rects[i], source, target, &from, &to)) {
-            SDL_BlitSurface(picture, &from, screen, &to);
+            sdl.BlitSurface(picture, &from, screen, &to);
             out_drawn[count++] = to;
         }
     }
@@ -116,11 +116,11 @@ static void draw_everything(SDL_Surface *picture, SDL_Surface *screen,
                             const struct presenter_rect *source,
                             const struct presenter_rect *target, enum display_scale scale) {
     const SDL_Rect from = to_sdl(source), to = to_sdl(target);
-    SDL_ClearSurface(screen, 0, 0, 0, 1);
+    sdl.ClearSurface(screen, 0, 0, 0, 1);
     if (from.w == to.w && from.h == to.h) {
-        SDL_BlitSurface(picture, &from, screen, &to);
+        sdl.BlitSurface(picture, &from, screen, &to);
     } else {
-        SDL_BlitSurfaceScaled(picture, &from, screen, &to,
+        sdl.BlitSurfaceScaled(picture, &from, screen, &to,
                               scale == DISPLAY_SCALE_INTEGER ? SDL_SCALEMODE_NEAREST
                                                              : SDL_SCALEMODE_LINEAR);
     }
@@ -130,7 +130,7 @@ static void draw_everything(SDL_Surface *picture, SDL_Surface *screen,
 static int draw_locked(struct front_buffer *front, SDL_Surface *screen,
                        const struct window_options *options, bool all, SDL_Rect *out_drawn) {
     SDL_Surface *picture =
-        SDL_CreateSurfaceFrom((int)front->width, (int)front->height, SDL_PIXELFORMAT_XRGB8888,
+        sdl.CreateSurfaceFrom((int)front->width, (int)front->height, SDL_PIXELFORMAT_XRGB8888,
                               front->pixels, (int)front->width * 4);
     if (!picture) {
         return 0;
@@ -145,7 +145,7 @@ static int draw_locked(struct front_buffer *front, SDL_Surface *screen,
         count = draw_damage(front, picture, screen, &source, &target, out_drawn);
     }
     front->damage.count = 0;
-    SDL_DestroySurface(picture);
+    sdl.DestroySurface(picture);
     return count;
 }
 
@@ -155,9 +155,9 @@ void window_view_draw(struct window_view *view, const struct window_options *opt
     if (!window_view_get_size(view, &width, &height)) {
         return;
     }
-    SDL_Surface *screen = SDL_GetWindowSurface(view->window);
+    SDL_Surface *screen = sdl.GetWindowSurface(view->window);
     if (!screen) {
-        log_error("display: a window cannot be drawn into: %s", SDL_GetError());
+        log_error("display: a window cannot be drawn into: %s", sdl.GetError());
         return;
     }
     SDL_Rect drawn[DISPLAY_DAMAGE_RECTS];
@@ -165,8 +165,8 @@ void window_view_draw(struct window_view *view, const struct window_options *opt
     int count = front->pixels ? draw_locked(front, screen, options, all, drawn) : 0;
     front_buffer_unlock(front);
     if (count < 0) {
-        SDL_UpdateWindowSurface(view->window);
+        sdl.UpdateWindowSurface(view->window);
     } else if (count > 0) {
-        SDL_UpdateWindowSurfaceRects(view->window, drawn, count);
+        sdl.UpdateWindowSurfaceRects(view->window, drawn, count);
     }
 }

@@ -2,11 +2,11 @@
 #ifndef VESPER_DISPLAY_WINDOW_VIEW_H
 #define VESPER_DISPLAY_WINDOW_VIEW_H
 
-#include <SDL3/SDL.h>
 #include <stdbool.h>
 #include <stdint.h>
 
 #include "display/front_buffer.h"
+#include "display/sdl.h"
 #include "display/window.h"
 
 struct window_view {

@@ -255,6 +255,16 @@ const char *const *platform_vulkan_libraries(void) {
     return names;
 }
 
+const char *const *platform_sdl_libraries(void) {
+    static const char *const names[] = {
+        "libSDL3.0.dylib",
+        "/opt/homebrew/lib/libSDL3.0.dylib",
+        "/usr/local/lib/libSDL3.0.dylib",
+        NULL,
+    };
+    return names;
+}
+
 const char *platform_qemu_accelerator(void) {
     int supported = 0;
     size_t size = sizeof(supported);

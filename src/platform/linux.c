@@ -187,6 +187,11 @@ const char *const *platform_vulkan_libraries(void) {
     return names;
 }
 
+const char *const *platform_sdl_libraries(void) {
+    static const char *const names[] = {"libSDL3.so.0", NULL};
+    return names;
+}
+
 const char *platform_qemu_accelerator(void) {
     return access("/dev/kvm", R_OK | W_OK) == 0 ? "kvm" : "tcg";
 }

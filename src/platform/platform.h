@@ -109,6 +109,8 @@ void platform_raise_descriptor_limit(void);
 /* Names under which the Vulkan loader, or a driver that can replace it, may be opened with
  * dlopen: a NULL-terminated list in order of preference, static storage. */
 const char *const *platform_vulkan_libraries(void);
+/* The same for SDL 3. */
+const char *const *platform_sdl_libraries(void);
 
 /* ---- virtual machines ------------------------------------------------------------------ */
 

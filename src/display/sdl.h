@@ -1,0 +1,31 @@
+/* SDL, opened when a window is wanted and not before: it brings dozens of libraries, which a server
+ * without windows does not carry. */
+#ifndef VESPER_DISPLAY_SDL_H
+#define VESPER_DISPLAY_SDL_H
+
+#include <SDL3/SDL.h>
+#include <stdbool.h>
+
+/* The functions that are used: SDL_NAME is called as sdl.NAME. */
+/* clang-format off */
+#define SDL_FUNCTIONS(use)                                                                        \
+    use(BlitSurface) use(BlitSurfaceScaled) use(ClearSurface) use(CreateSurfaceFrom) use(CreateWindow)\
+    use(DestroySurface) use(DestroyWindow) use(GetError) use(GetWindowFlags) use(GetWindowFromID) \
+    use(GetWindowPixelDensity) use(GetWindowSizeInPixels) use(GetWindowSurface) use(InitSubSystem)\
+    use(PushEvent) use(QuitSubSystem) use(RegisterEvents) use(SetHint) use(SetWindowSize) use(UpdateWindowSurface)\
+    use(UpdateWindowSurfaceRects) use(WaitEvent) use(WaitEventTimeout)
+/* clang-format on */
+
+struct sdl {
+#define SDL_MEMBER(name) __typeof__(SDL_##name) *name;
+    SDL_FUNCTIONS(SDL_MEMBER)
+#undef SDL_MEMBER
+};
+
+/* Valid after sdl_open. */
+extern struct sdl sdl;
+
+/* NULL, or why SDL cannot be opened, valid until the next call. It stays open. Main thread. */
+const char *sdl_open(void);
+
+#endif
