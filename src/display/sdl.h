@@ -9,10 +9,11 @@
 /* The functions that are used: SDL_NAME is called as sdl.NAME. */
 /* clang-format off */
 #define SDL_FUNCTIONS(use)                                                                        \
-    use(BlitSurface) use(BlitSurfaceScaled) use(ClearSurface) use(CreateSurfaceFrom) use(CreateWindow)\
-    use(DestroySurface) use(DestroyWindow) use(GetError) use(GetWindowFlags) use(GetWindowFromID) \
-    use(GetWindowPixelDensity) use(GetWindowSizeInPixels) use(GetWindowSurface) use(InitSubSystem)\
-    use(PushEvent) use(QuitSubSystem) use(RegisterEvents) use(SetHint) use(SetWindowSize) use(UpdateWindowSurface)\
+    use(BlitSurface) use(BlitSurfaceScaled) use(ClearSurface) use(CreateSurfaceFrom)              \
+    use(CreateWindow) use(DestroySurface) use(DestroyWindow) use(GetError) use(GetWindowFlags)    \
+    use(GetWindowFromID) use(GetWindowPixelDensity) use(GetWindowSizeInPixels)                    \
+    use(GetWindowSurface) use(InitSubSystem) use(PushEvent) use(QuitSubSystem)                    \
+    use(RegisterEvents) use(SetHint) use(SetWindowSize) use(UpdateWindowSurface)                  \
     use(UpdateWindowSurfaceRects) use(WaitEvent) use(WaitEventTimeout)
 /* clang-format on */
 
