@@ -118,10 +118,15 @@ static void add_gpu(struct arguments *arguments, const struct qemu_machine *mach
     add(arguments, "none");
     add(arguments, "-vga");
     add(arguments, "none");
+    /* Behind a port of its own the GPU can be taken away and put back: docs/virtio-gpu.md. */
+    add(arguments, "-device");
+    add(arguments, "pcie-root-port,id=vesper-port");
     add(arguments, "-chardev");
     add(arguments, "socket,id=vesper,path=%s", path);
     add(arguments, "-device");
-    add(arguments, FRONT_END ",chardev=vesper,virtio-id=16,num_vqs=%d,vq_size=256,config_size=%d",
+    add(arguments,
+        FRONT_END ",id=vesper-gpu,bus=vesper-port,chardev=vesper,virtio-id=16,num_vqs=%d,"
+                  "vq_size=256,config_size=%d",
         DEVICE_QUEUE_COUNT, DEVICE_CONFIG_SIZE);
     free(path);
 }

@@ -48,10 +48,11 @@ static void test_what_the_device_needs(void **state) {
     assert_true(has_pair(line, "-m", "2G"));
     assert_true(has_pair(line, "-accel", "tcg,thread=multi"));
     assert_true(has_pair(line, "-cpu", "max"));
+    assert_true(has_pair(line, "-device", "pcie-root-port,id=vesper-port"));
     assert_true(has_pair(line, "-chardev", "socket,id=vesper,path=/run/gpu"));
     assert_true(has_pair(line, "-device",
-                         "vhost-user-test-device-pci,chardev=vesper,virtio-id=16,num_vqs=2,"
-                         "vq_size=256,config_size=20"));
+                         "vhost-user-test-device-pci,id=vesper-gpu,bus=vesper-port,"
+                         "chardev=vesper,virtio-id=16,num_vqs=2,vq_size=256,config_size=20"));
     assert_true(has_pair(line, "-display", "none"));
     for (char **argument = line; *argument; argument++) {
         assert_string_not_equal(*argument, "-drive");

@@ -27,12 +27,18 @@ def accelerator():
     return os.environ.get("VESPER_ACCEL") or ("kvm" if has_kvm() else "tcg,thread=multi")
 
 
-def vesper_device(path, extra=""):
-    """The GPU that Vesper serves behind a socket. `extra` goes to the socket's -chardev, for
-    example ",reconnect-ms=200"."""
-    return ["-chardev", f"socket,id=gpu,path={path}{extra}",
-            "-device", "vhost-user-test-device-pci,chardev=gpu,virtio-id=16,num_vqs=2,"
-            "vq_size=256,config_size=20"]
+# As -device and device_add take it. Behind a port of its own it can be taken away and put back.
+VESPER_DEVICE = {"driver": "vhost-user-test-device-pci", "id": "gpu", "bus": "gpu-port",
+                 "chardev": "gpu", "virtio-id": 16, "num_vqs": 2, "vq_size": 256,
+                 "config_size": 20}
+
+
+def vesper_device(path):
+    """The GPU that Vesper serves behind a socket."""
+    words = ",".join(f"{name}={value}" for name, value in VESPER_DEVICE.items())
+    return ["-device", "pcie-root-port,id=gpu-port",
+            "-chardev", f"socket,id=gpu,path={path}",
+            "-device", words.removeprefix("driver=")]
 
 
 def plain_device():
