@@ -9,6 +9,7 @@ help:
 	@echo 'make check-sanitize  the same under sanitizers, and fuzz for 30 seconds per target'
 	@echo 'make fuzz            fuzz for FUZZ_SECONDS=$(FUZZ_SECONDS) per target'
 	@echo 'make bench           measure against native and against the peer server'
+	@echo 'make bench-vm        the same in a machine, against QEMU'\''s own virtio-gpu-gl'
 	@echo 'make build           build only (build/release)'
 	@echo 'make format          format all C files'
 	@echo 'make clean           remove the folder build'
@@ -29,6 +30,11 @@ bench:
 	@tools/env tools/build release
 	@tools/env bench/run
 
+bench-vm:
+	@tools/env tools/build release
+	@tools/env tools/setup/guest
+	@tools/env bench/run_vm
+
 build:
 	@tools/env tools/build release
 
@@ -38,4 +44,4 @@ format:
 clean:
 	rm -rf build
 
-.PHONY: help demo check check-sanitize fuzz bench build format clean
+.PHONY: help demo check check-sanitize fuzz bench bench-vm build format clean

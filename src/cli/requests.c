@@ -64,11 +64,14 @@ static void count(const struct requests *requests, char *answer, size_t size) {
     storage_get_totals(&storages, &storage_bytes);
     snprintf(answer, size,
              "ok contexts=%u resources=%u mappings=%u parked=%u requests=%llu errors=%llu "
-             "pixel_bytes=%llu storages=%llu storage_bytes=%llu",
+             "pixel_bytes=%llu storages=%llu storage_bytes=%llu maps=%llu maps_ns=%llu "
+             "unmaps=%llu unmaps_ns=%llu maps_own_ns=%llu",
              counts.contexts, counts.resources, counts.mappings, counts.parked,
              (unsigned long long)counts.requests, (unsigned long long)counts.errors,
              (unsigned long long)counts.pixel_bytes, (unsigned long long)storages,
-             (unsigned long long)storage_bytes);
+             (unsigned long long)storage_bytes, (unsigned long long)counts.maps,
+             (unsigned long long)counts.maps_ns, (unsigned long long)counts.unmaps,
+             (unsigned long long)counts.unmaps_ns, (unsigned long long)counts.maps_own_ns);
 }
 
 void requests_execute(void *user, const char *line, char *answer, size_t answer_size) {

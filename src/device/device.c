@@ -208,6 +208,7 @@ void device_dispatch(struct device *device) {
 
 void device_get_counts(struct device *device, struct device_counts *out) {
     const struct gpu_counters *counters = &device->counters;
+    const struct gpu_mapping_times *times = &device->mappings.times;
     *out = (struct device_counts){
         .contexts = atomic_load_explicit(&counters->contexts, memory_order_relaxed),
         .resources = atomic_load_explicit(&counters->resources, memory_order_relaxed),
@@ -216,5 +217,10 @@ void device_get_counts(struct device *device, struct device_counts *out) {
         .requests = atomic_load_explicit(&counters->requests, memory_order_relaxed),
         .errors = atomic_load_explicit(&counters->errors, memory_order_relaxed),
         .pixel_bytes = atomic_load_explicit(&counters->pixel_bytes, memory_order_relaxed),
+        .maps = atomic_load_explicit(&times->maps, memory_order_relaxed),
+        .maps_ns = atomic_load_explicit(&times->maps_ns, memory_order_relaxed),
+        .unmaps = atomic_load_explicit(&times->unmaps, memory_order_relaxed),
+        .unmaps_ns = atomic_load_explicit(&times->unmaps_ns, memory_order_relaxed),
+        .maps_own_ns = atomic_load_explicit(&times->own_ns, memory_order_relaxed),
     };
 }

@@ -141,6 +141,9 @@ int device_set_display(struct device *device, uint32_t scanout, uint32_t width, 
 struct device_counts {
     uint32_t contexts, resources, mappings, parked;
     uint64_t requests, errors, pixel_bytes;
+    /* Mappings that the transport made and took away so far, the time from asking to its answers,
+     * and what else making them took here, ns. */
+    uint64_t maps, maps_ns, unmaps, unmaps_ns, maps_own_ns;
 };
 void device_get_counts(struct device *device, struct device_counts *out);
 

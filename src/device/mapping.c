@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "platform/platform.h"
 #include "util/checked.h"
 #include "util/log.h"
 
@@ -41,6 +42,18 @@ void gpu_mappings_clear(struct gpu_mappings *mappings) {
     mappings->leaving_count = mappings->waiting_count = mappings->retained_count = 0;
     mappings->retained_bytes = 0;
     mappings->waiting = mappings->in_flight = mappings->retained = (struct gpu_mapping_list){0};
+}
+
+static void add_time(_Atomic(uint64_t) *time, uint64_t from_ns) {
+    const uint64_t now_ns = platform_now_ns();
+    atomic_store_explicit(time, atomic_load_explicit(time, memory_order_relaxed) + now_ns - from_ns,
+                          memory_order_relaxed);
+}
+
+static void count_answer(_Atomic(uint64_t) *count, _Atomic(uint64_t) *time, uint64_t asked_ns) {
+    atomic_store_explicit(count, atomic_load_explicit(count, memory_order_relaxed) + 1,
+                          memory_order_relaxed);
+    add_time(time, asked_ns);
 }
 
 /* ---- lists ------------------------------------------------------------------------------- */
@@ -141,6 +154,7 @@ static bool ask_unmap(struct gpu_mappings *mappings, struct gpu_mapping *mapping
     mappings->retained_bytes -= mapping->size;
     mapping->state = GPU_MAPPING_LEAVING;
     mapping->token = ++mappings->last_token;
+    mapping->asked_ns = platform_now_ns();
     int error =
         mappings->transport.unmap(mappings->user, mapping->offset, mapping->size, mapping->token);
     if (error) {
@@ -176,13 +190,17 @@ static int ask_map(struct gpu_mappings *mappings, struct gpu_mapping *mapping) {
     mapping->token = ++mappings->last_token;
     insert_known(mappings, mapping);
     list_append(&mappings->in_flight, mapping);
+    const uint64_t begun_ns = platform_now_ns();
     int error = mappings->transport.map(mappings->user, mapping->storage, mapping->offset,
                                         mapping->size, mapping->token);
     if (error) {
         list_remove(&mappings->in_flight, mapping);
         remove_known(mappings, mapping);
+        return error;
     }
-    return error;
+    add_time(&mappings->times.own_ns, begun_ns);
+    mapping->asked_ns = platform_now_ns();
+    return 0;
 }
 
 static bool may_start(const struct gpu_mappings *mappings, const struct gpu_mapping *mapping) {
@@ -330,11 +348,14 @@ void gpu_mappings_answer(struct gpu_mappings *mappings, uint64_t token, int erro
                         mapping->offset, strerror(-error));
         }
         mappings->leaving_count--;
+        count_answer(&mappings->times.unmaps, &mappings->times.unmaps_ns, mapping->asked_ns);
         remove_known(mappings, mapping);
         start_waiting(mappings);
         return;
     }
     void *waiter = mapping->waiter;
+    count_answer(&mappings->times.maps, &mappings->times.maps_ns, mapping->asked_ns);
+    const uint64_t answered_ns = platform_now_ns();
     if (error) {
         remove_known(mappings, mapping);
         mapping = NULL;
@@ -342,6 +363,7 @@ void gpu_mappings_answer(struct gpu_mappings *mappings, uint64_t token, int erro
         mapping->state = GPU_MAPPING_LIVE;
     }
     mappings->done(mappings->owner, waiter, mapping, error);
+    add_time(&mappings->times.own_ns, answered_ns);
     if (error) {
         start_waiting(mappings);
     }

@@ -7,6 +7,7 @@
 #ifndef VESPER_DEVICE_MAPPING_H
 #define VESPER_DEVICE_MAPPING_H
 
+#include <stdatomic.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -28,6 +29,7 @@ struct gpu_mapping {
     struct storage *storage; /* a reference */
     enum gpu_mapping_state state;
     uint64_t token;          /* of the transport's answer, while ASKED or LEAVING */
+    uint64_t asked_ns;       /* when it was asked */
     void *waiter;
     /* In the list of its state: waiting, in flight (ASKED, LEAVING) or retained. */
     struct gpu_mapping *next, *previous;
@@ -37,7 +39,15 @@ struct gpu_mapping_list {
     struct gpu_mapping *first, *last;
 };
 
+/* Where the time goes. Written by the device thread, read by any. */
+struct gpu_mapping_times {
+    _Atomic(uint64_t) maps, unmaps;          /* answered by the transport */
+    _Atomic(uint64_t) maps_ns, unmaps_ns;    /* that it took for them */
+    _Atomic(uint64_t) own_ns;                /* that asking and answering the guest took */
+};
+
 struct gpu_mappings {
+    struct gpu_mapping_times times;
     struct device_transport transport;
     void *user; /* of the transport */
     /* Answers a gpu_mappings_map that had to wait; `mapping` is NULL where `error` is not 0. */

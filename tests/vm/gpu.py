@@ -174,6 +174,29 @@ class Vesper(Gpu):
             return ""
 
 
+class XServer:
+    """Without a screen: what it would show is in the file `screen`, in `folder`."""
+
+    def __init__(self, folder, width, height):
+        reading, writing = os.pipe()
+        self.screen = folder / "Xvfb_screen0"
+        with open(folder / "xvfb.log", "wb") as log:
+            self.process = subprocess.Popen(
+                ["Xvfb", "-displayfd", str(writing), "-fbdir", folder, "-nolisten", "tcp",
+                 "-nocursor", "-screen", "0", f"{width}x{height}x24"],
+                stdin=subprocess.DEVNULL, stdout=log, stderr=log, pass_fds=[writing])
+        os.close(writing)
+        with os.fdopen(reading) as answer:
+            number = answer.readline().strip()
+        if not number:
+            raise GpuError("Xvfb does not start:\n" + (folder / "xvfb.log").read_text())
+        self.environment = {"DISPLAY": f":{number}"}
+
+    def stop(self):
+        self.process.terminate()
+        self.process.wait(STOP_SECONDS)
+
+
 class Window(Vesper):
     """`vesper serve` with a window on an X server of its own, whose screen is what is looked at: as
     large as the window, which no window manager moves. One display."""
@@ -185,30 +208,19 @@ class Window(Vesper):
         self.server = None
 
     def start(self):
-        reading, writing = os.pipe()
-        with open(self.folder / "xvfb.log", "wb") as log:
-            self.server = subprocess.Popen(
-                ["Xvfb", "-displayfd", str(writing), "-fbdir", self.folder, "-nolisten", "tcp",
-                 "-nocursor", "-screen", "0", f"{self.width}x{self.height}x24"],
-                stdin=subprocess.DEVNULL, stdout=log, stderr=log, pass_fds=[writing])
-        os.close(writing)
-        with os.fdopen(reading) as answer:
-            number = answer.readline().strip()
-        if not number:
-            raise GpuError("Xvfb does not start:\n" + (self.folder / "xvfb.log").read_text())
-        self.environment = {"DISPLAY": f":{number}", "SDL_VIDEO_DRIVER": "x11"}
+        self.server = XServer(self.folder, self.width, self.height)
+        self.environment = dict(self.server.environment, SDL_VIDEO_DRIVER="x11")
         super().start()
 
     def stop(self):
-        super().stop()
         if self.server:
-            self.server.terminate()
-            self.server.wait(STOP_SECONDS)
+            self.server.stop()
+        super().stop()
 
     def capture(self, machine, scanout):
         """The screen where the window is; how large that is, vesper's own picture tells."""
         shown = super().capture(machine, scanout)
-        screen = picture.from_xwd(self.folder / "Xvfb_screen0")
+        screen = picture.from_xwd(self.server.screen)
         return shown and screen.crop(shown.width, shown.height)
 
 

@@ -45,14 +45,16 @@ def leave_on_sigterm():
 
 class Machine:
     """`device`: the GPU's arguments, by default those of QEMU's own without 3D; `programs`: the
-    folder that /mnt/programs shows; all others as in qemu.Settings."""
+    folder that /mnt/programs shows; `environment`: more variables for QEMU; all others as in
+    qemu.Settings."""
 
     def __init__(self, device=None, kernel="backports", memory="2G", memory_backend="memfd",
-                 programs=None, extra=(), append="", **settings):
+                 programs=None, extra=(), append="", environment=None, **settings):
         device = plain_device() if device is None else device
         self.settings = qemu.Settings(device, kernel, memory, memory_backend, extra=extra,
                                       append=append, **settings)
         self.programs = programs or image.REPO / "build" / "release" / "tests" / "guest"
+        self.environment = environment or {}
         self.folder = None
         self.out = None
         self.process = None
@@ -99,7 +101,8 @@ class Machine:
         command = qemu.compose(self.settings, place, self.folder, self.programs, console)
         with open(self.folder / "qemu.log", "wb") as log:
             self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log,
-                                            stderr=subprocess.STDOUT, start_new_session=True)
+                                            stderr=subprocess.STDOUT, start_new_session=True,
+                                            env=dict(os.environ, **self.environment))
         self.line = self.connect("agent")
         self.wait_ready()
 
