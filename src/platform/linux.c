@@ -1,9 +1,12 @@
-/* The platform on Linux. */
+/* The platform on Linux. Where the kernel or a sandbox lacks a call of its own (ENOSYS), the one of
+ * POSIX takes its place: tests/hosts makes use of that, too. */
 #include "platform/platform.h"
 #include "platform/system.h"
 
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/mman.h>
@@ -17,6 +20,11 @@
 
 /* The kernel's limit, less the "memfd:" that it puts in front. */
 #define MEMFD_LABEL_BYTES 250
+
+/* 0 or a negative errno, with errno left in place. */
+static int set_close_on_exec_and_nonblocking(int fd) {
+    return fcntl(fd, F_SETFD, FD_CLOEXEC) < 0 ? -errno : system_set_nonblocking(fd);
+}
 
 /* ---- memory ---------------------------------------------------------------------------- */
 
@@ -35,16 +43,39 @@ static int create_memfd(const char *label) {
     return memfd_create(name, MFD_CLOEXEC | MFD_ALLOW_SEALING);
 }
 
+/* Kernels and sandboxes without memfd. A random name lives from one call to the next; nothing
+ * forbids a peer to change the size. */
+static int open_unnamed(void) {
+    char name[32];
+    int fd;
+    do {
+        uint64_t number;
+        if (getentropy(&number, sizeof(number)) < 0) {
+            return -1;
+        }
+        snprintf(name, sizeof(name), "/vesper-%016" PRIx64, number);
+        fd = shm_open(name, O_RDWR | O_CREAT | O_EXCL, 0600);
+    } while (fd < 0 && (errno == EEXIST || errno == EINTR));
+    if (fd >= 0) {
+        shm_unlink(name);
+    }
+    return fd;
+}
+
 int platform_shm_create(const char *label, uint64_t size, int *out_fd) {
     if (size == 0 || size > INT64_MAX) {
         return -EINVAL;
     }
     int fd = create_memfd(label);
+    bool sealable = fd >= 0;
+    if (fd < 0 && errno == ENOSYS) {
+        fd = open_unnamed();
+    }
     if (fd < 0) {
         return -errno;
     }
     if (ftruncate(fd, (off_t)size) < 0 ||
-        fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) < 0) {
+        (sealable && fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) < 0)) {
         int error = errno;
         close(fd);
         return -error;
@@ -74,10 +105,38 @@ int platform_fd_size(int fd, uint64_t *out_size) {
 
 /* ---- wake-ups -------------------------------------------------------------------------- */
 
+/* Kernels and sandboxes without eventfd. The end to write is opened to read, too, where that can
+ * be done: a pipe whose every reader has gone would raise SIGPIPE. */
+static int init_wake_pipe(struct platform_wake *wake) {
+    int ends[2];
+    if (pipe(ends) < 0) {
+        return -errno;
+    }
+    char path[32];
+    snprintf(path, sizeof(path), "/proc/self/fd/%d", ends[1]);
+    int both = open(path, O_RDWR | O_CLOEXEC);
+    if (both >= 0) {
+        close(ends[1]);
+        ends[1] = both;
+    }
+    int result = set_close_on_exec_and_nonblocking(ends[0]);
+    if (result == 0) {
+        result = set_close_on_exec_and_nonblocking(ends[1]);
+    }
+    if (result < 0) {
+        close(ends[0]);
+        close(ends[1]);
+        return result;
+    }
+    wake->read_fd = ends[0];
+    wake->write_fd = ends[1];
+    return 0;
+}
+
 int platform_wake_init(struct platform_wake *wake) {
     int read_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     if (read_fd < 0) {
-        return -errno;
+        return errno == ENOSYS ? init_wake_pipe(wake) : -errno;
     }
     int write_fd = fcntl(read_fd, F_DUPFD_CLOEXEC, 0);
     if (write_fd < 0) {
@@ -93,7 +152,7 @@ int platform_wake_init(struct platform_wake *wake) {
 void platform_wake_signal(const struct platform_wake *wake) {
     int saved = errno;
     uint64_t one = 1;
-    /* EAGAIN means a full counter, which polls readable as it should. */
+    /* EAGAIN means a full counter or pipe, which polls readable as it should. */
     while (write(wake->write_fd, &one, sizeof(one)) < 0 && errno == EINTR) {
     }
     errno = saved;
@@ -101,9 +160,11 @@ void platform_wake_signal(const struct platform_wake *wake) {
 
 void platform_wake_drain(const struct platform_wake *wake) {
     int saved = errno;
-    uint64_t count;
-    while (read(wake->read_fd, &count, sizeof(count)) < 0 && errno == EINTR) {
-    }
+    char bytes[512]; /* an eventfd gives 8 at once, a pipe all that fit */
+    ssize_t count;
+    do {
+        count = read(wake->read_fd, bytes, sizeof(bytes));
+    } while (count == (ssize_t)sizeof(bytes) || (count < 0 && errno == EINTR));
     errno = saved;
 }
 
@@ -157,13 +218,35 @@ bool platform_cond_wait_until(pthread_cond_t *cond, pthread_mutex_t *mutex, uint
 
 int system_socket_new(void) {
     int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    if (fd >= 0 || (errno != EPROTOTYPE && errno != EINVAL)) {
+        return fd < 0 ? -errno : fd;
+    }
+    fd = socket(AF_UNIX, SOCK_STREAM, 0);
+    if (fd >= 0 && fcntl(fd, F_SETFD, FD_CLOEXEC) < 0) {
+        int error = errno;
+        close(fd);
+        return -error;
+    }
     return fd < 0 ? -errno : fd;
+}
+
+static int accept_any(int listen_fd) {
+    int fd = accept4(listen_fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+    if (fd >= 0 || errno != ENOSYS) {
+        return fd;
+    }
+    fd = accept(listen_fd, NULL, NULL);
+    if (fd >= 0 && set_close_on_exec_and_nonblocking(fd) < 0) {
+        close(fd);
+        return -1;
+    }
+    return fd;
 }
 
 int platform_socket_accept(int listen_fd, int *out_fd) {
     int fd;
     do {
-        fd = accept4(listen_fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+        fd = accept_any(listen_fd);
     } while (fd < 0 && (errno == EINTR || errno == ECONNABORTED));
     if (fd < 0) {
         return -errno;

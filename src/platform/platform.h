@@ -18,7 +18,7 @@ size_t platform_page_size(void);
 
 /* Makes anonymous shared memory of `size` bytes (1 … INT64_MAX, rounded up to whole pages by the
  * caller if it matters), zero-filled, that no peer can shrink or grow where the system can
- * forbid it. `label` appears in diagnostics such as /proc/PID/maps; it need not be unique and is
+ * forbid it (a sealed memfd on Linux, plain POSIX shared memory where the kernel has no memfd). `label` appears in diagnostics such as /proc/PID/maps; it need not be unique and is
  * not kept. On success the caller owns *out_fd. */
 int platform_shm_create(const char *label, uint64_t size, int *out_fd);
 

@@ -26,8 +26,9 @@
 /* XNU refuses lengths beyond INT_MAX; a short count is always allowed. */
 #define SOCKET_CHUNK_MAX ((size_t)1 << 30)
 
-/* Systems without the flag leave a moment in which a child could inherit a received descriptor;
- * closing that needs close-on-exec by default where children are started. */
+/* Systems without the flag, and kernels that ignore it, leave a moment in which a child could
+ * inherit a received descriptor; closing that needs close-on-exec by default where children are
+ * started. */
 #ifdef MSG_CMSG_CLOEXEC
 #define RECEIVE_FLAGS MSG_CMSG_CLOEXEC
 #else
@@ -401,7 +402,7 @@ long platform_socket_receive_fds(int socket_fd, void *bytes, size_t size, int *f
         }
         return -EMFILE;
     }
-    for (size_t i = 0; i < count_kept(&room) && RECEIVE_FLAGS == 0; i++) {
+    for (size_t i = 0; i < count_kept(&room); i++) {
         fcntl(fds[i], F_SETFD, FD_CLOEXEC);
     }
     *out_count = room.count;
