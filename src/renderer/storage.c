@@ -113,13 +113,14 @@ int storage_get_fd(const struct storage *storage) {
     return storage->fd;
 }
 
-/* Addresses are reserved generously, then the aligned part of them becomes the mapping. */
+/* Addresses are reserved generously, then the aligned part of them becomes the mapping. Not with
+ * the object itself: macOS maps nothing beyond the end of shared memory. */
 static int map_at_multiple(int fd, uint64_t size, uint64_t alignment, void **out_pointer) {
     uint64_t reserved;
     if (!checked_add_u64(size, alignment, &reserved) || reserved > SIZE_MAX) {
         return -ENOMEM;
     }
-    uint8_t *start = mmap(NULL, (size_t)reserved, PROT_NONE, MAP_SHARED, fd, 0);
+    uint8_t *start = mmap(NULL, (size_t)reserved, PROT_NONE, MAP_PRIVATE | MAP_ANON, -1, 0);
     if (start == MAP_FAILED) {
         return -errno;
     }
