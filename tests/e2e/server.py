@@ -31,7 +31,7 @@ class Server:
         # Meson has the allocator fill what is freed: good for the server, slow for the programs.
         if "MALLOC_PERTURB_" in os.environ:
             self.env["MALLOC_PERTURB_"] = os.environ["MALLOC_PERTURB_"]
-        preload = os.environ.get("VESPER_E2E_SERVER_PRELOAD")
+        preload = os.environ.get("VESPER_SERVER_PRELOAD")
         if preload:
             self.env["LD_PRELOAD"] = preload
         self.process = None

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "frontend/vhost_user/vhost_user.h"
+#include "platform/platform.h"
 #include "util/log.h"
 
 static struct vhost_user_server *server;
@@ -25,6 +26,7 @@ int main(int argc, char **argv) {
         fprintf(stderr, "%s\n", reason);
         return 1;
     }
+    platform_raise_descriptor_limit();
     signal(SIGPIPE, SIG_IGN);
     signal(SIGTERM, stop);
     log_set_level(LOG_DEBUG);

@@ -1,7 +1,6 @@
 """A vhost-user front end and a virtio driver, byte by byte, against a server process."""
 
 import array
-import mmap
 import os
 import socket
 import struct
@@ -15,7 +14,7 @@ sys.path.append(os.path.join(os.path.dirname(os.path.abspath(__file__)), os.pard
 from vhost_guest import (CONTROL, CURSOR, INDIRECT, KINDS, NEXT, USER_BASE, WRITABLE,  # noqa: E402
                          Memory, Notifier, Queue, Region, shared_file, u64)
 from wire_test import (PATIENCE, ServerProcess, becomes_readable, eventually,  # noqa: E402
-                       is_readable, main)
+                       is_readable, main, whole_pages)
 
 GET_FEATURES = 1
 SET_FEATURES = 2
@@ -67,7 +66,7 @@ FEATURES = VERSION_1 | PROTOCOL | INDIRECT_DESC | EVENT_IDX | 0x3F
 ECHO, PARK, RELEASE, LATER, MAP, UNMAP, CONFIG, READ, COUNTS, SLEEP = range(1, 11)
 ECHO_HEAD = 16
 
-PAGE = mmap.PAGESIZE
+PAGE = whole_pages(1)  # the server's
 HOST_VISIBLE_BYTES = 1 << 30
 
 

@@ -8,6 +8,7 @@
 
 #include "fake_context.h"
 #include "frontend/vtest/vtest.h"
+#include "platform/platform.h"
 #include "util/log.h"
 
 static struct vtest_server *server;
@@ -60,6 +61,7 @@ int main(int argc, char **argv) {
         fprintf(stderr, "%s\n", reason);
         return 1;
     }
+    platform_raise_descriptor_limit();
     signal(SIGPIPE, SIG_IGN);
     signal(SIGTERM, stop);
     log_set_level(LOG_DEBUG);

@@ -9,7 +9,7 @@ import unittest
 
 # pylint: disable=unused-import
 from wire_test import (PATIENCE, ServerProcess, becomes_readable, eventually, is_readable,
-                       main)
+                       main, whole_pages)
 
 RESOURCE_UNREF = 3
 RESOURCE_BUSY_WAIT = 7

@@ -1,5 +1,6 @@
 """What the tests that speak a protocol byte by byte have in common, whichever it is."""
 
+import mmap
 import os
 import select
 import signal
@@ -23,12 +24,27 @@ def eventually(condition, seconds=PATIENCE):
 
 
 def becomes_readable(fd, seconds=PATIENCE):
-    return bool(select.select([fd], [], [], seconds)[0])
+    """Something can be read: a pipe that nobody writes to any more is hung up, not readable."""
+    waiter = select.poll()
+    waiter.register(fd, select.POLLIN)
+    return any(events & select.POLLIN for _, events in waiter.poll(seconds * 1000))
 
 
 def is_readable(fd):
     """Now, or in the moment that a wrong signal would need."""
     return becomes_readable(fd, 0.05)
+
+
+def whole_pages(size):
+    """What shared memory of `size` bytes has on the server's system."""
+    page = int(os.environ.get("VESPER_SERVER_PAGE", mmap.PAGESIZE))
+    return (size + page - 1) // page * page
+
+
+def server_environment():
+    """For a server under other rules than ours (tests/hosts): they are not for the test itself."""
+    preload = os.environ.get("VESPER_SERVER_PRELOAD")
+    return dict(os.environ, LD_PRELOAD=preload) if preload else None
 
 
 class ServerProcess:
@@ -42,7 +58,7 @@ class ServerProcess:
         with open(self.log_path, "wb") as log:
             self.process = subprocess.Popen([program or sys.argv[1], self.path, *arguments],
                                             stdin=subprocess.DEVNULL, stdout=log, stderr=log,
-                                            preexec_fn=preexec_fn)
+                                            env=server_environment(), preexec_fn=preexec_fn)
         self.wait_for_log("listening")
 
     def log(self):
