@@ -49,9 +49,11 @@ def check_device(run, program):
         raise Failure(f"{program}: not on the Venus driver: {run.ended.output.splitlines()[0]}")
 
 
-def compare(settings, program, server, host, guest):
-    native = Run(settings, program, environment.clean_environment(
-        environment.manifest("lvp", host)), "native", server.folder)
+def compare(settings, program, server, arguments):
+    host, guest = arguments.host, arguments.guest
+    env = (environment.clean_environment(environment.manifest("lvp", host))
+           if arguments.plain_native else environment.host_environment(host, server.folder))
+    native = Run(settings, program, env, "native", server.folder)
     if native.ended.status not in (0, environment.SKIP):
         raise Failure(f"{program}: the native run {native.ended.describe()}")
     remote = Run(settings, program, environment.guest_environment(guest, server.socket_path),
@@ -81,7 +83,7 @@ def test(settings, arguments):
     with Server(settings, arguments.host, options=arguments.server_option) as server:
         for program in arguments.program:
             try:
-                verdict = compare(settings, program, server, arguments.host, arguments.guest)
+                verdict = compare(settings, program, server, arguments)
                 compared += "the same" in verdict
                 server.check_alive()
             except Failure as failure:
@@ -100,5 +102,7 @@ if __name__ == "__main__":
     parser = environment.parser(__doc__)
     parser.add_argument("--server-option", action="append", default=[],
                         help="a further option of the server")
+    parser.add_argument("--plain-native", action="store_true",
+                        help="native runs know no layer that limits the server's driver")
     parser.add_argument("program", nargs="+")
     environment.run_test(test, parser.parse_args(sys.argv[1:]))

@@ -4,6 +4,7 @@ Every test here is a program: exit status 0 passed, 77 something is missing (the
 printed), anything else failed."""
 
 import argparse
+import json
 import os
 import shlex
 import signal
@@ -77,6 +78,38 @@ def clean_environment(driver_manifest):
     env["VK_DRIVER_FILES"] = driver_manifest
     env["VK_LOADER_LAYERS_DISABLE"] = "~implicit~"
     env["MESA_SHADER_CACHE_DISABLE"] = "true"
+    return env
+
+
+def portability_manifest(path, folder):
+    """The same driver as one that only those see who ask for portability drivers, too."""
+    with open(path, encoding="utf-8") as file:
+        content = json.load(file)
+    content["ICD"]["is_portability_driver"] = True
+    made = os.path.join(folder, "portability-" + os.path.basename(path))
+    with open(made, "w", encoding="utf-8") as file:
+        json.dump(content, file)
+    return made
+
+
+def host_is_like(profile):
+    """The host's driver has the limits of this profile of the layer of tests/hosts."""
+    return "VESPER_HOST_LAYERS" in os.environ and os.environ["VESPER_HOST_PROFILE"] == profile
+
+
+def host_environment(mesa, folder):
+    """For the server and for native runs: what chooses the host's driver. VESPER_HOST_LAYERS names
+    a folder with the layer of tests/hosts, which then gives it the limits of another driver,
+    VESPER_HOST_PROFILE says which. `folder` takes temporary files."""
+    path = manifest("lvp", mesa)
+    layers = os.environ.get("VESPER_HOST_LAYERS")
+    if not layers:
+        return clean_environment(path)
+    if host_is_like("moltenvk"):
+        path = portability_manifest(path, folder)
+    env = clean_environment(path)
+    env["VK_ADD_LAYER_PATH"] = layers
+    env["VK_INSTANCE_LAYERS"] = "VK_LAYER_VESPER_mac"
     return env
 
 

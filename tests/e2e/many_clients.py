@@ -23,7 +23,7 @@ def read_result(path, name):
 
 def native_results(settings, host, folder):
     found = {}
-    env = environment.clean_environment(environment.manifest("lvp", host))
+    env = environment.host_environment(host, folder)
     for program in PROGRAMS:
         out = os.path.join(folder, program + ".native")
         ended = processes.run([settings.program(program), "--out", out], env, 60 * settings.scale)

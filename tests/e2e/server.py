@@ -20,8 +20,10 @@ class Server:
         self.settings = settings
         self.options = list(options)
         # First, because it may skip: then no folder is left.
-        self.env = environment.clean_environment(environment.manifest("lvp", host))
+        environment.manifest("lvp", host)
         self.folder = tempfile.mkdtemp(prefix="vesper-e2e-")
+        self.env = environment.host_environment(host, self.folder)
+        self.env["VESPER_HOST_STRICT"] = "1"
         self.socket_path = socket_path or os.path.join(self.folder, "s")
         self.log_path = os.path.join(self.folder, "server.log")
         # The server's temporary files would be found here.
