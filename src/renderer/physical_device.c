@@ -119,9 +119,10 @@ static bool is_usable(const struct renderer_context *context, const struct insta
     memset(&device, 0, sizeof(device));
     char reason[256];
     VkResult result = examine(context, &device, &instance->table, handle, reason, sizeof(reason));
-    if (result >= 0 && device.memory.no_dma_buf_reason) {
-        log_debug("%s: the host's device \"%s\": no dma-bufs are emulated: %s", context->name,
-                  device.properties.deviceName, device.memory.no_dma_buf_reason);
+    if (result >= 0 && device.memory.no_dma_buf_reason && !context->limits.no_emulated_dma_bufs) {
+        log_info("%s: the host's device \"%s\" gives guests no dma-bufs, pictures for displays are "
+                 "copied: %s",
+                 context->name, device.properties.deviceName, device.memory.no_dma_buf_reason);
     }
     if (result < 0) {
         log_warning("%s: the host's device \"%s\" is hidden from the guest: %s", context->name,

@@ -1,0 +1,177 @@
+#!/usr/bin/env python3
+"""What goes wrong where there is no dma-buf, as a person meets it: each test provokes one of the
+failures for which other renderers are known, and looks for the sentence that names its cause."""
+
+import os
+import socket
+import struct
+import subprocess
+import sys
+import time
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "e2e"))
+# pylint: disable=wrong-import-position
+import environment  # noqa: E402
+import processes  # noqa: E402
+from environment import Failure  # noqa: E402
+from server import Server, can_connect  # noqa: E402
+
+LIMIT = 60
+RESOURCE_CREATE_BLOB = 18
+
+
+def expect(condition, text):
+    if not condition:
+        raise Failure(text)
+
+
+def expect_sentence(text, sentence):
+    expect(sentence in text, f"nobody says {sentence!r}, but:\n{text}")
+    print(f"   {sentence}", flush=True)
+
+
+def made_server(settings, arguments, options=(), **variables):
+    server = Server(settings, arguments.host, options=options)
+    server.env.update(variables)
+    return server
+
+
+def run_guest(settings, arguments, server, program="memory"):
+    command = [settings.program(program), "--out", os.path.join(server.folder, "result")]
+    env = environment.guest_environment(arguments.guest, server.socket_path)
+    return processes.run(command, env, LIMIT * settings.scale)
+
+
+def fails_with(settings, arguments, result, sentence, options=(), **variables):
+    """The guest program ends with `result`, and the server's log has the sentence."""
+    with made_server(settings, arguments, options, **variables) as server:
+        ended = run_guest(settings, arguments, server)
+        expect(ended.status not in (None, 0), f"the guest program {ended.describe()}")
+        expect(result in ended.output + ended.errors, f"not {result}: {ended.describe()}")
+        server.check_alive()
+        expect_sentence(server.explain(), sentence)
+
+
+# ---- "invalid request size (48) or fd count (1) for context op 1" ------------------------------
+
+
+def names_a_wrong_size(settings, arguments):
+    """Requests that run together or are cut are told apart from their neighbours by length."""
+    with made_server(settings, arguments) as server:
+        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as guest:
+            guest.settimeout(LIMIT)
+            guest.connect(server.socket_path)
+            guest.sendall(struct.pack("<II", 5, 8) + b"test\0")  # CREATE_RENDERER counts bytes
+            guest.sendall(struct.pack("<II12I", 12, RESOURCE_CREATE_BLOB, *range(12)))
+            expect(guest.recv(1) == b"", "the connection goes on after a wrong size")
+        server.check_alive()
+        expect_sentence(server.explain(),
+                        "connection closed: RESOURCE_CREATE_BLOB: length: 12 dwords is too long")
+
+
+# ---- "Bad file descriptor" at the start --------------------------------------------------------
+
+
+def starts_with_nothing_open(settings, arguments):
+    """A parent that closed the standard streams: what is opened next gets their numbers."""
+    server = made_server(settings, arguments)
+    command = [server.socket_path if part == "SOCKET" else part
+               for part in settings.server_command]
+
+    def close_all():
+        os.closerange(0, 3)
+
+    try:
+        # pylint: disable-next=subprocess-popen-preexec-fn
+        server.process = subprocess.Popen(command, env=server.env, preexec_fn=close_all)
+        deadline = time.monotonic() + 20 * settings.scale
+        while not can_connect(server.socket_path) and time.monotonic() < deadline:
+            expect(server.process.poll() is None,
+                   f"it ends with status {server.process.returncode}")
+            time.sleep(0.02)
+        ended = run_guest(settings, arguments, server)
+        expect(ended.status == 0, f"the guest program {ended.describe()}")
+        expect(server.terminate() == 0, f"it ends with {server.process.returncode}")
+    finally:
+        server.clean_up()
+
+
+def says_that_descriptors_are_few(settings, arguments):
+    server = made_server(settings, arguments)
+    try:
+        ended = processes.run(["prlimit", "--nofile=5:5", settings.server_command[0], "vtest",
+                               "--socket", server.socket_path], server.env, LIMIT)
+        expect(ended.status not in (None, 0), f"the server {ended.describe()}")
+        expect_sentence(ended.output + ended.errors, "cannot listen: Too many open files")
+    finally:
+        server.clean_up()
+
+
+# ---- drivers and their memory ------------------------------------------------------------------
+
+
+def names_a_missing_driver(settings, arguments):
+    fails_with(settings, arguments, "VK_ERROR_INCOMPATIBLE_DRIVER",
+               "the Vulkan library found no driver manifest, or none of the drivers it names could "
+               "be loaded", VK_DRIVER_FILES="/nonexistent/driver.json")
+
+
+def finds_a_portability_driver(settings, arguments):
+    """Which is hidden from whoever does not ask for such drivers."""
+    with made_server(settings, arguments) as server:
+        expect("portability-" in server.env["VK_DRIVER_FILES"], "the driver is an ordinary one")
+        ended = run_guest(settings, arguments, server)
+        expect(ended.status == 0, f"the guest program {ended.describe()}")
+
+
+def names_memory_that_cannot_be_shared(settings, arguments):
+    fails_with(settings, arguments, "VK_ERROR_INITIALIZATION_FAILED",
+               "its driver has neither VK_EXT_external_memory_host nor "
+               "VK_EXT_external_memory_dma_buf, so that none of its memory can be shared",
+               VESPER_HOST_HIDE="VK_EXT_external_memory_host")
+
+
+def names_a_failed_import(settings, arguments):
+    """The guest program's vkMapMemory fails because an allocation did, some time before."""
+    # The first two ask which types of memory take imports.
+    fails_with(settings, arguments, "VK_ERROR_MEMORY_MAP_FAILED",
+               "the host's import into type 1 failed with -2",
+               VESPER_HOST_FAIL="vkAllocateMemory:3:-2")
+
+
+def names_a_full_heap(settings, arguments):
+    fails_with(settings, arguments, "VK_ERROR_MEMORY_MAP_FAILED",
+               "(--max-memory)", options=["--max-memory-bytes=64K"])
+
+
+# ---- "blob scanout requires a dma-buf" ---------------------------------------------------------
+
+
+def says_why_there_are_no_dma_bufs(settings, arguments):
+    """Nothing fails: displays and swapchains are copied. The log says what keeps them from more."""
+    with made_server(settings, arguments, options=["--emulate-dma-bufs"]) as server:
+        ended = run_guest(settings, arguments, server)
+        expect(ended.status == 0, f"the guest program {ended.describe()}")
+        expect_sentence(server.explain(), "gives guests no dma-bufs, pictures for displays are "
+                        "copied: its driver binds no LINEAR images to imported host pointers")
+
+
+TESTS = (names_a_wrong_size, starts_with_nothing_open, says_that_descriptors_are_few,
+         names_a_missing_driver, finds_a_portability_driver, names_memory_that_cannot_be_shared,
+         names_a_failed_import, names_a_full_heap, says_why_there_are_no_dma_bufs)
+
+
+def test(settings, arguments):
+    failures = []
+    for each in TESTS:
+        print(f"-- {each.__name__.replace('_', ' ')}", flush=True)
+        try:
+            each(settings, arguments)
+        except Failure as failure:
+            failures.append(f"{each.__name__}: {failure}")
+    if failures:
+        raise Failure("\n".join(failures))
+
+
+if __name__ == "__main__":
+    environment.run_test(test, environment.parser(__doc__).parse_args(sys.argv[1:]))
