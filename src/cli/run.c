@@ -238,5 +238,9 @@ int command_run(int argc, char **argv) {
     if (result != CLI_OK) {
         return result;
     }
+    /* An emulated machine maps pages of 4 KiB on every host. */
+    if (!run.session.server.device.blob_alignment && strcmp(run.machine.accelerator, "tcg") == 0) {
+        run.session.server.device.blob_alignment = 4096;
+    }
     return run.print_only ? compose_and(&run, print_composed) : run_machine(&run);
 }

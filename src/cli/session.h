@@ -35,6 +35,9 @@ void session_options_init(struct session_options *options);
         {"--size", CLI_SIZE, &(o).size, "WxH", "first mode of each display (1280x800)"},           \
         {"--host-visible", CLI_BYTES_U64, &(o).server.device.host_visible_bytes, "BYTES",          \
          "address space for memory that the guest maps (4G)"},                                     \
+        {"--blob-alignment", CLI_BYTES_U32, &(o).server.device.blob_alignment, "BYTES",            \
+         "what the hypervisor maps is a multiple of (the host's page size;\n"                      \
+         "4K suits emulated machines, and guests before Linux 7.2 and Mesa 26.2)"},                \
         {"--log-level", CLI_LOG_LEVEL, &(o).log_level, "LEVEL",                                    \
          "error, warning, info (the default) or debug"},                                           \
         {"--max-contexts", CLI_U32, &(o).server.device.limits.contexts, "N",                       \

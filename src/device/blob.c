@@ -7,7 +7,6 @@
 #include <string.h>
 
 #include "device/core.h"
-#include "platform/platform.h"
 
 #define KNOWN_FLAGS                                                                                \
     ((uint32_t)(CONTEXT_BLOB_MAPPABLE | CONTEXT_BLOB_SHAREABLE | CONTEXT_BLOB_CROSS_DEVICE))
@@ -16,7 +15,7 @@
 
 static bool check_size(struct device *device, struct gpu_request *request) {
     const uint64_t size = gpu_request_as(request, wire_create_blob)->size;
-    const uint64_t page = platform_page_size();
+    const uint64_t page = device->options.blob_alignment;
     if (size == 0 || size > INT64_MAX) {
         gpu_refuse(device, request, WIRE_ERR_INVALID_PARAMETER, "size %" PRIu64, size);
         return false;

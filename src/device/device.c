@@ -6,9 +6,14 @@
 #include "device/core.h"
 #include "device/map_blob.h"
 #include "platform/platform.h"
+#include "util/log.h"
 
 #define DEFAULT_WIDTH 1280
 #define DEFAULT_HEIGHT 800
+
+#define BLOB_ALIGNMENT_MAX (UINT32_C(1) << 30)
+/* The page of guests whose drivers align nothing further. */
+#define GUEST_PAGE 4096
 
 /* ---- life -------------------------------------------------------------------------------- */
 
@@ -28,6 +33,7 @@ static void fill_in(struct device_options *options) {
         options->limits.pixel_bytes = UINT64_C(1) << 30;
     }
     default_u32(&options->connected, 1);
+    default_u32(&options->blob_alignment, (uint32_t)platform_page_size());
     if (options->width == 0 || options->height == 0) {
         options->width = DEFAULT_WIDTH;
         options->height = DEFAULT_HEIGHT;
@@ -57,7 +63,7 @@ static void init_mappings(struct device *device) {
         .done = gpu_map_done,
         .owner = device,
         .region_bytes = device->options.host_visible_bytes,
-        .page_bytes = platform_page_size(),
+        .page_bytes = device->options.blob_alignment,
         .limit = device->options.limits.mappings,
     };
     gpu_mappings_init(&device->mappings, &options);
@@ -81,7 +87,9 @@ static bool options_are_sound(const struct device_options *options) {
     return options->create_context && options->get_capset && options->presenter &&
            options->presenter->scanout_count >= 1 &&
            options->presenter->scanout_count <= WIRE_SCANOUTS_MAX &&
-           options->host_visible_bytes <= INT64_MAX;
+           options->host_visible_bytes <= INT64_MAX &&
+           (options->blob_alignment & (options->blob_alignment - 1)) == 0 &&
+           options->blob_alignment <= BLOB_ALIGNMENT_MAX;
 }
 
 int device_create(const struct device_options *options, const struct device_transport *transport,
@@ -164,6 +172,19 @@ void device_set_memory(struct device *device, struct guest_memory *memory) {
 
 void device_set_features(struct device *device, uint64_t features) {
     device->features = features;
+    const uint32_t alignment = device->options.blob_alignment;
+    if (alignment > GUEST_PAGE && !gpu_has_feature(device, DEVICE_F_BLOB_ALIGNMENT)) {
+        log_warning(
+            "virtio-gpu: the guest's kernel has not accepted BLOB_ALIGNMENT (Linux 7.2 is the "
+            "first that does): what it asks to map at no multiple of %u bytes is refused "
+            "(--blob-alignment)",
+            alignment);
+    } else if (alignment > GUEST_PAGE) {
+        log_info(
+            "virtio-gpu: the guest's kernel keeps to multiples of %u bytes; where its Mesa does "
+            "not (before 26.2), programs find no memory (--blob-alignment)",
+            alignment);
+    }
 }
 
 void device_mapped(struct device *device, uint64_t token, int error) {

@@ -79,6 +79,10 @@ struct device_options {
                           struct context **out);
     void (*get_capset)(uint8_t out[CONTEXT_CAPSET_VENUS_SIZE]);
     uint64_t host_visible_bytes; /* size of the host-visible region */
+    /* What a blob's size, and the offset at which it is mapped, must be multiples of: a power of
+     * two, at most 1 GiB; 0: the host's page size. It is the hypervisor that asks for it, and an
+     * emulated machine maps smaller pages than its host's. */
+    uint32_t blob_alignment;
     /* Borrowed; outlives the device, which is its listener and uses all of its scanouts. */
     struct presenter *presenter;
     uint32_t width, height; /* first mode of every scanout, pixels; 0: 1280 × 800 */

@@ -4,7 +4,6 @@
 
 #include "device/core.h"
 #include "device/edid.h"
-#include "platform/platform.h"
 #include "util/checked.h"
 
 #define SIDE_MAX 16384 /* pixels */
@@ -52,7 +51,7 @@ int device_read_config(struct device *device, uint32_t offset, void *out, uint32
         .events_read = device->events_read,
         .num_scanouts = device->scanout_count,
         .num_capsets = 1,
-        .blob_alignment = (uint32_t)platform_page_size(),
+        .blob_alignment = device->options.blob_alignment,
     };
     memcpy(out, (const uint8_t *)&config + offset, size);
     return 0;

@@ -37,6 +37,22 @@ static void map_succeeded(struct device *device, struct gpu_request *request,
     gpu_request_succeed_with(device, request, WIRE_OK_MAP_INFO, &info, sizeof(info));
 }
 
+static void refuse_offset(struct device *device, struct gpu_request *request, uint64_t offset) {
+    const uint32_t alignment = device->options.blob_alignment;
+    if (offset & (alignment - 1)) {
+        gpu_refuse(device, request, WIRE_ERR_INVALID_PARAMETER,
+                   "offset 0x%" PRIx64
+                   ": no multiple of blob_alignment, %u: the guest's driver has "
+                   "%s BLOB_ALIGNMENT (--blob-alignment)",
+                   offset, alignment,
+                   gpu_has_feature(device, DEVICE_F_BLOB_ALIGNMENT) ? "accepted" : "not accepted");
+    } else {
+        gpu_refuse(device, request, WIRE_ERR_INVALID_PARAMETER,
+                   "offset 0x%" PRIx64 ": not in the region of %" PRIu64 " bytes", offset,
+                   device->options.host_visible_bytes);
+    }
+}
+
 static void map_failed(struct device *device, struct gpu_request *request, int error) {
     const struct wire_map_blob *map = gpu_request_as(request, wire_map_blob);
     switch (error) {
@@ -47,14 +63,12 @@ static void map_failed(struct device *device, struct gpu_request *request, int e
         break;
     case -EEXIST:
         gpu_refuse(device, request, WIRE_ERR_INVALID_PARAMETER,
-                   "offset 0x%" PRIx64 ": another blob is mapped there (blobs take whole pages of "
-                   "the host)",
+                   "offset 0x%" PRIx64 ": another blob is mapped there (blobs take multiples "
+                   "of blob_alignment)",
                    map->offset);
         break;
     case -EINVAL:
-        gpu_refuse(device, request, WIRE_ERR_INVALID_PARAMETER,
-                   "offset 0x%" PRIx64 ": no page of the host in the region of %" PRIu64 " bytes",
-                   map->offset, device->options.host_visible_bytes);
+        refuse_offset(device, request, map->offset);
         break;
     default:
         gpu_refuse(device, request, gpu_error_code(error), "offset 0x%" PRIx64 ": %s", map->offset,

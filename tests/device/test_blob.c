@@ -209,6 +209,65 @@ static void test_guest_memory_of_blobs(void **state) {
 
 /* ---- mapping ----------------------------------------------------------------------------- */
 
+static void map_at(struct world *world, uint32_t id, uint64_t offset) {
+    struct answer *answer = map(world, id, offset);
+    world_answer_map(world, 0);
+    assert_mapped(answer, STORAGE_CACHED);
+}
+
+/* A host with pages of 16 KiB and a guest with pages of 4 KiB: sizes and offsets of the ring that
+ * Mesa makes first. */
+static void test_guest_that_ignores_the_alignment(void **state) {
+    (void)state;
+    enum { ALIGNMENT = 16384, ODD = 0x21000, EVEN = 0x24000 };
+    const struct device_options options = {.blob_alignment = ALIGNMENT};
+    struct world *world = world_create(&options, 1);
+    struct fake_context *context = world_context(world, 1);
+    uint8_t config[20];
+    device_read_config(world->device, 0, config, sizeof(config));
+    uint32_t offered;
+    memcpy(&offered, config + 16, sizeof(offered));
+    assert_int_equal(offered, ALIGNMENT);
+
+    device_set_features(world->device, UINT64_MAX & ~(UINT64_C(1) << DEVICE_F_BLOB_ALIGNMENT));
+    assert_true(log_capture_has("kernel has not accepted BLOB_ALIGNMENT"));
+    assert_true(log_capture_has("no multiple of 16384 bytes"));
+    world_host_blob(world, context, 1, 5, ODD); /* its size is the guest's matter */
+    map_at(world, 5, 0);
+    assert_int_equal(world->map_calls[0].size, EVEN);
+    world_host_blob(world, context, 1, 6, ALIGNMENT);
+    assert_refused(
+        map(world, 6, ODD), WIRE_ERR_INVALID_PARAMETER, "RESOURCE_MAP_BLOB",
+        "offset 0x21000: no multiple of blob_alignment, 16384: the guest's driver has not "
+        "accepted BLOB_ALIGNMENT (--blob-alignment)");
+    map_at(world, 6, EVEN);
+    assert_ok(unmap(world, 5));
+    assert_ok(unmap(world, 6));
+
+    device_set_features(world->device, UINT64_MAX);
+    assert_true(log_capture_has("the guest's kernel keeps to multiples of 16384 bytes"));
+    assert_refused(world_send_blob(world, 1, 7, ODD), WIRE_ERR_INVALID_PARAMETER,
+                   "RESOURCE_CREATE_BLOB", "not a multiple of blob_alignment, 16384");
+    world_destroy(world);
+}
+
+static void test_alignment_must_be_a_power_of_two(void **state) {
+    (void)state;
+    struct world *world = world_create(NULL, 1);
+    struct device_options options = {
+        .create_context = fake_context_create,
+        .get_capset = fake_get_capset,
+        .presenter = &world->presenter.base,
+        .blob_alignment = 12288,
+    };
+    const struct device_transport transport = {0};
+    struct device *device;
+    assert_int_equal(device_create(&options, &transport, NULL, &device), -EINVAL);
+    options.blob_alignment = UINT32_C(1) << 31;
+    assert_int_equal(device_create(&options, &transport, NULL, &device), -EINVAL);
+    world_destroy(world);
+}
+
 static void test_map(void **state) {
     (void)state;
     struct world *world = world_create(NULL, 1);
@@ -291,11 +350,11 @@ static void test_bad_maps(void **state) {
         {9, 0, WIRE_ERR_INVALID_RESOURCE_ID, "resource_id 9"},
         {1, 0, WIRE_ERR_INVALID_PARAMETER, "resource_id 1: not a blob"},
         {8, 0, WIRE_ERR_INVALID_PARAMETER, "without the flag to be mapped"},
-        {5, 1, WIRE_ERR_INVALID_PARAMETER, "offset 0x1: no page"},
-        {5, PAGE / 2, WIRE_ERR_INVALID_PARAMETER, "no page"},
+        {5, 1, WIRE_ERR_INVALID_PARAMETER, "offset 0x1: no multiple of blob_alignment"},
+        {5, PAGE / 2, WIRE_ERR_INVALID_PARAMETER, "the guest's driver has accepted BLOB_ALIGNMENT"},
         {5, WORLD_VISIBLE_BYTES, WIRE_ERR_INVALID_PARAMETER, "in the region of 1073741824 bytes"},
-        {5, WORLD_VISIBLE_BYTES - PAGE, WIRE_ERR_INVALID_PARAMETER, "no page of the host in"},
-        {5, UINT64_MAX - PAGE + 1, WIRE_ERR_INVALID_PARAMETER, "no page of the host in"},
+        {5, WORLD_VISIBLE_BYTES - PAGE, WIRE_ERR_INVALID_PARAMETER, "not in the region of"},
+        {5, UINT64_MAX - PAGE + 1, WIRE_ERR_INVALID_PARAMETER, "not in the region of"},
     };
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
         assert_refused(map(world, cases[i].id, cases[i].offset), cases[i].code, "RESOURCE_MAP_BLOB",
@@ -387,6 +446,8 @@ static void test_order_behind_a_refusal(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_host_blob),
+        cmocka_unit_test(test_guest_that_ignores_the_alignment),
+        cmocka_unit_test(test_alignment_must_be_a_power_of_two),
         cmocka_unit_test(test_refused_by_the_context),
         cmocka_unit_test(test_bad_creations),
         cmocka_unit_test(test_guest_memory_of_blobs),

@@ -183,8 +183,8 @@ static void test_lost_context(void **state) {
     assert_true(log_capture_has("context 1 (test) has ended: a bad command"));
     assert_refused(submit(world, 1, 0, NULL, 0), WIRE_ERR_UNSPEC, "SUBMIT_3D",
                    "has ended: a bad command");
-    assert_refused(world_send_blob(world, 1, 5, 4096), WIRE_ERR_UNSPEC, "RESOURCE_CREATE_BLOB",
-                   "has ended: a bad command");
+    assert_refused(world_send_blob(world, 1, 5, WORLD_PAGE), WIRE_ERR_UNSPEC,
+                   "RESOURCE_CREATE_BLOB", "has ended: a bad command");
     assert_int_equal(fake_count(context, FAKE_SUBMIT), 0);
     assert_ok(submit(world, 2, 0, NULL, 0)); /* the other is well */
     assert_ok(destroy(world, 1));
@@ -200,14 +200,14 @@ static void test_attach_and_detach(void **state) {
     struct world *world = world_create(NULL, 1);
     struct fake_context *maker = world_context(world, 1);
     struct fake_context *other = world_context(world, 2);
-    world_host_blob(world, maker, 1, 5, 4096);
+    world_host_blob(world, maker, 1, 5, WORLD_PAGE);
 
     /* The maker has it already. */
     assert_ok(attach(world, 1, 5));
     assert_int_equal(fake_count(maker, FAKE_ATTACH), 0);
     assert_ok(attach(world, 2, 5));
     assert_int_equal(fake_last(other, FAKE_ATTACH)->id, 5);
-    assert_true(fake_last(other, FAKE_ATTACH)->value >= 4096);
+    assert_true(fake_last(other, FAKE_ATTACH)->value >= WORLD_PAGE);
     assert_ok(detach(world, 2, 5));
     assert_int_equal(fake_last(other, FAKE_DETACH)->id, 5);
     assert_refused(detach(world, 2, 5), WIRE_ERR_INVALID_PARAMETER, "CTX_DETACH_RESOURCE",
@@ -250,8 +250,8 @@ static void test_ends_while_attached(void **state) {
     struct world *world = world_create(NULL, 1);
     struct fake_context *maker = world_context(world, 1);
     struct fake_context *other = world_context(world, 2);
-    world_host_blob(world, maker, 1, 5, 4096);
-    world_host_blob(world, maker, 1, 6, 4096);
+    world_host_blob(world, maker, 1, 5, WORLD_PAGE);
+    world_host_blob(world, maker, 1, 6, WORLD_PAGE);
     assert_ok(attach(world, 2, 5));
     assert_ok(attach(world, 2, 6));
     assert_ok(SEND(world, wire_resource, WIRE_RESOURCE_UNREF, .resource_id = 5));
@@ -274,9 +274,9 @@ static void test_detach_from_a_lost_context(void **state) {
     (void)state;
     struct world *world = world_create(NULL, 1);
     struct fake_context *context = world_context(world, 1);
-    world_host_blob(world, context, 1, 5, 4096);
-    world_host_blob(world, context, 1, 6, 4096);
-    struct answer *created = world_send_blob(world, 1, 7, 4096);
+    world_host_blob(world, context, 1, 5, WORLD_PAGE);
+    world_host_blob(world, context, 1, 6, WORLD_PAGE);
+    struct answer *created = world_send_blob(world, 1, 7, WORLD_PAGE);
     fake_lose(context, "a bad command");
     world_dispatch(world);
     assert_refused(created, WIRE_ERR_UNSPEC, "RESOURCE_CREATE_BLOB", "a bad command");

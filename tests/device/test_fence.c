@@ -206,7 +206,7 @@ static void test_lost_context_retires_everything(void **state) {
     for (uint8_t i = 0; i < 9; i++) {
         answers[i] = submit(world, 1, RING, i, i % 3, 0);
     }
-    answers[9] = world_send_blob(world, 1, 5, 4096);
+    answers[9] = world_send_blob(world, 1, 5, WORLD_PAGE);
     struct answer *elsewhere = submit(world, 2, RING, 1, 0, 0);
     fake_lose(context, "a bad command");
     world_dispatch(world);
@@ -224,7 +224,7 @@ static void test_lost_context_retires_everything(void **state) {
     assert_int_equal(context->call_count, calls);
     /* Late up-calls change nothing. */
     fake_retire(context, 0);
-    fake_answer_blob(context, 5, 4096);
+    fake_answer_blob(context, 5, WORLD_PAGE);
     fake_lose(context, "again");
     world_dispatch(world);
     assert_int_equal(world_counts(world).resources, 0);
@@ -239,7 +239,7 @@ static void test_destroyed_context_retires_everything(void **state) {
     struct world *world = world_create(NULL, 1);
     world_context(world, 1);
     struct answer *fence = submit(world, 1, RING, 1, 3, 0);
-    struct answer *blob = world_send_blob(world, 1, 5, 4096);
+    struct answer *blob = world_send_blob(world, 1, 5, WORLD_PAGE);
     const struct wire_header destroy = {
         .type = WIRE_CTX_DESTROY, .flags = RING, .ctx_id = 1, .fence_id = 2};
     struct answer *destroyed = world_send(world, &destroy, sizeof(destroy));

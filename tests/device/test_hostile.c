@@ -175,7 +175,7 @@ static void test_limit_of_requests(void **state) {
     struct world *world = world_create(&options, 1);
     struct fake_context *context = world_context(world, 1);
     for (uint32_t i = 1; i <= 4; i++) {
-        assert_waiting(world_send_blob(world, 1, i, 4096));
+        assert_waiting(world_send_blob(world, 1, i, WORLD_PAGE));
     }
     const struct wire_header info = {.type = WIRE_GET_DISPLAY_INFO};
     assert_refused(world_send(world, &info, sizeof(info)), WIRE_ERR_OUT_OF_MEMORY,
@@ -258,7 +258,7 @@ static void random_event(struct world *world) {
     } else if (which == 3 && context) {
         fake_retire(context, (uint32_t)rand() % 5);
     } else if (which > 3 && context) {
-        fake_answer_blob(context, 1 + (uint32_t)rand() % 5, 4096);
+        fake_answer_blob(context, 1 + (uint32_t)rand() % 5, WORLD_PAGE);
     }
     device_dispatch(world->device);
 }

@@ -31,7 +31,7 @@ static void *speak(void *argument) {
         }
         answered++;
         fake_retire_to(speaker->context, 0, answered);
-        fake_answer_blob(speaker->context, speaker->context->index * 10000 + answered, 4096);
+        fake_answer_blob(speaker->context, speaker->context->index * 10000 + answered, WORLD_PAGE);
     }
     return NULL;
 }
@@ -76,7 +76,7 @@ static void send_round(struct world *world, struct speaker *speaker, uint32_t ct
     const struct wire_submit_3d submit = {
         .header = {.type = WIRE_SUBMIT_3D, .flags = RING, .ctx_id = ctx_id}};
     *fence = world_send(world, &submit, sizeof(submit));
-    *blob = world_send_blob(world, ctx_id, speaker->context->index * 10000 + round, 4096);
+    *blob = world_send_blob(world, ctx_id, speaker->context->index * 10000 + round, WORLD_PAGE);
     atomic_store(&speaker->asked, round);
 }
 

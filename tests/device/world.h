@@ -17,6 +17,9 @@
 #include "log_capture.h"
 #include "platform/platform.h"
 
+/* Blobs are multiples of it. */
+#define WORLD_PAGE ((uint32_t)platform_page_size())
+
 #define WORLD_ANSWERS_MAX 8192
 #define WORLD_RESPONSE_BYTES 1200
 #define WORLD_RAM 0x100000 /* where the guest's memory begins */
