@@ -12,6 +12,7 @@ import subprocess
 import tempfile
 import time
 
+import host
 import picture
 import qemu
 
@@ -80,20 +81,19 @@ class Gpu:
 class Vesper(Gpu):
     venus = plugs = shows_dark = shows_cursor = True
 
-    def __init__(self, program, outputs=2, host="backports", arguments=()):
+    def __init__(self, program, outputs=2, mesa="backports", arguments=()):
         super().__init__(outputs)
         self.display = "capture"
         self.environment = {}
         self.program = program
-        self.host = host
+        self.host = mesa
         self.arguments = arguments
         self.process = None
         self.control = None
 
     def start(self):
-        environment = dict(os.environ, **self.environment)
-        icds = pathlib.Path(os.environ.get("VESPER_ICD_DIR", "/var/lib/vesper-env/icd"))
-        environment.setdefault("VK_DRIVER_FILES", str(icds / f"lvp-{self.host}.json"))
+        environment = dict(host.environment(self.host, self.folder, server=True),
+                           **self.environment)
         # Even where this process is killed, nothing of it stays behind.
         guard = ["setpriv", "--pdeathsig", "TERM"] if shutil.which("setpriv") else []
         command = [*guard, self.program, "serve", "--socket", str(self.folder / "gpu"),

@@ -4,7 +4,6 @@ Vesper's device; programs leave in the guest the bytes that they leave natively 
 a killed program leaves nothing; the machine starts again, and so does the GPU's next monitor."""
 
 import argparse
-import os
 import pathlib
 import subprocess
 import sys
@@ -12,6 +11,7 @@ import tempfile
 import time
 
 import gpu
+import host
 import image
 from machine import Machine
 from verdict import Failure, Skip, conclude, expect
@@ -33,10 +33,9 @@ def has_the_device(guest, arguments):
 
 def native_sections(arguments, program, folder):
     out = folder / program
-    icds = os.environ.get("VESPER_ICD_DIR", "/var/lib/vesper-env/icd")
     subprocess.run([arguments.programs / f"guest_{program}", "--out", out], check=True,
                    stdout=subprocess.DEVNULL, timeout=LIMIT,
-                   env=dict(os.environ, VK_DRIVER_FILES=f"{icds}/lvp-backports.json"))
+                   env=host.environment("backports", folder))
     return results.parse(out.read_bytes(), program)
 
 
@@ -90,7 +89,7 @@ def run(arguments):
     if not (arguments.programs / "guest_compute").exists():
         raise Skip("the programs of tests/guest are not built")
     image.folder()
-    with gpu.Vesper(arguments.vesper, outputs=1) as device:
+    with gpu.Vesper(arguments.vesper, outputs=1, arguments=arguments.server_option) as device:
         options = {"programs": arguments.programs, "kernel": arguments.kernel,
                    "memory_backend": arguments.memory_backend, **device.settings()}
         try:
@@ -122,6 +121,8 @@ def parse_arguments():
     parser.add_argument("--kernel", choices=image.KERNELS, default="backports")
     parser.add_argument("--mesa", choices=["stable", "backports"], default="backports")
     parser.add_argument("--memory-backend", choices=["memfd", "shm"], default="memfd")
+    parser.add_argument("--server-option", action="append", default=[],
+                        help="a further option of the server")
     return parser.parse_args()
 
 
