@@ -4,6 +4,7 @@
 
 #include "renderer/chain.h"
 #include "renderer/device.h"
+#include "renderer/memory_plan.h"
 #include "renderer/renderer.h"
 #include "util/log.h"
 #include "venus_handlers.h"
@@ -106,7 +107,12 @@ static VkResult allocate(struct stream *stream, struct device *device, struct me
         return device->table.AllocateMemory((VkDevice)(uintptr_t)vn_object_handle(&device->object),
                                             info, NULL, out);
     }
-    if (!count_bytes(memory, context, info->allocationSize)) {
+    /* What it really takes: with large pages a byte is 16 KiB. */
+    uint64_t taken;
+    if (!memory_plan_round_size(plan, info->allocationSize, &taken)) {
+        taken = UINT64_MAX; /* more than every limit */
+    }
+    if (!count_bytes(memory, context, taken)) {
         return VK_ERROR_OUT_OF_DEVICE_MEMORY;
     }
     VkResult result = plan->strategy->allocate(device, info, out, &memory->storage);

@@ -5,8 +5,8 @@
 
 #include "renderer/chain.h"
 #include "renderer/device.h"
+#include "renderer/memory_plan.h"
 #include "renderer/memory_strategy.h"
-#include "util/checked.h"
 #include "util/log.h"
 
 static VkDevice handle_of(const struct device *device) {
@@ -57,7 +57,7 @@ static bool round_size(const struct device *device, const VkMemoryAllocateInfo *
     /* Shared memory is made of nothing until it is touched: without this a guest would be given
      * what the host does not have. */
     if (info->allocationSize > heap_size ||
-        !checked_align_u64(info->allocationSize, plan->size_alignment, out_size)) {
+        !memory_plan_round_size(plan, info->allocationSize, out_size)) {
         log_warning("memory of %llu bytes for a guest: heap %u has %llu",
                     (unsigned long long)info->allocationSize, heap, (unsigned long long)heap_size);
         return false;
@@ -126,7 +126,7 @@ static VkResult host_import_import(struct device *device, const VkMemoryAllocate
                                    struct storage *storage, VkDeviceMemory *out_memory) {
     uint64_t size;
     if (!(host_import_types(device, storage) & (UINT32_C(1) << info->memoryTypeIndex)) ||
-        !checked_align_u64(info->allocationSize, device->physical->memory.size_alignment, &size) ||
+        !memory_plan_round_size(&device->physical->memory, info->allocationSize, &size) ||
         size > storage_get_size(storage)) {
         return VK_ERROR_INVALID_EXTERNAL_HANDLE;
     }

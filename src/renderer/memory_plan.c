@@ -7,6 +7,7 @@
 #include "renderer/chain.h"
 #include "renderer/extension_list.h"
 #include "renderer/memory_probe.h"
+#include "util/checked.h"
 #include "venus_tables.h"
 
 #define COHERENT_FLAGS (VK_MEMORY_PROPERTY_HOST_VISIBLE_BIT | VK_MEMORY_PROPERTY_HOST_COHERENT_BIT)
@@ -196,6 +197,10 @@ bool memory_plan_make(struct memory_plan *plan, const struct vn_instance_table *
     }
     hide_unbacked_types(plan);
     return true;
+}
+
+bool memory_plan_round_size(const struct memory_plan *plan, uint64_t size, uint64_t *out) {
+    return checked_align_u64(size, plan->size_alignment, out);
 }
 
 uint32_t memory_plan_filter_tiled_image(const struct memory_plan *plan, uint32_t type_bits) {

@@ -1,4 +1,20 @@
-/* Finds out how a host device can give memory to guests. */
+/* Finds out how a host device can give memory to guests.
+ *
+ * Which size goes where. A is the plan's size_alignment: the larger of the host's page and, where
+ * shared memory is imported, minImportedHostPointerAlignment; 16 KiB on Apple silicon. D is the
+ * device's blob_alignment (device/device.h), which may be smaller.
+ *
+ *   what the guest asks for: VkMemoryAllocateInfo.allocationSize      S, any
+ *   counted against --max-memory; the shared-memory object;
+ *     its mapping, at a multiple of A; allocationSize of the import   S up to the next A
+ *   what fstat says of the object                                     at least that
+ *   memory of the driver's own: not mappable, or exported by it      S
+ *   a blob that the guest makes of it                                 at most S up to the next A,
+ *                                                                     with BLOB_ALIGNMENT times D
+ *   a mapping in the host-visible region: the length of SHMEM_MAP     the blob's up to the next D
+ *   import of a resource of R bytes: R is a multiple of A, and        S up to the next A ≤ R
+ *
+ * Nothing is compared for being equal: larger is accepted, smaller refused with a reason. */
 #ifndef VESPER_RENDERER_MEMORY_PLAN_H
 #define VESPER_RENDERER_MEMORY_PLAN_H
 
@@ -16,6 +32,9 @@ struct vn_instance_table;
 bool memory_plan_make(struct memory_plan *plan, const struct vn_instance_table *vk,
                       VkPhysicalDevice device, const VkExtensionProperties *extensions,
                       uint32_t extension_count, char *reason, size_t reason_size);
+
+/* `size` up to the next multiple of the plan's size_alignment. False where there is none. */
+bool memory_plan_round_size(const struct memory_plan *plan, uint64_t size, uint64_t *out);
 
 /* Takes types to which the host binds no tiled images out of `type_bits`, unless none would be
  * left. */

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "expect.h"
+#include "platform/platform.h"
 #include "spy_driver.h"
 
 #define DEVICE ID(VkDevice, GUEST_DEVICE)
@@ -176,6 +177,18 @@ static void test_the_memory_of_a_context_is_limited(void **state) {
     guest_destroy(g);
 }
 
+static void test_small_memory_counts_in_whole_pages(void **state) {
+    (void)state;
+    const struct context_limits limits = {.memory_bytes = 8 * platform_page_size()};
+    struct guest *g = guest_create_open(&limits);
+    struct guest_stream *s = g->context_stream;
+    for (uint64_t id = 1000; id < 1008; id++) {
+        assert_int_equal(guest_allocate_memory(s, id, 0, 1), VK_SUCCESS);
+    }
+    assert_int_equal(guest_allocate_memory(s, 1008, 0, 1), VK_ERROR_OUT_OF_DEVICE_MEMORY);
+    guest_destroy(g);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup(test_the_number_of_objects_is_limited, expect_reset),
@@ -186,6 +199,7 @@ int main(void) {
         cmocka_unit_test_setup(test_the_number_of_resources_is_limited, expect_reset),
         cmocka_unit_test_setup(test_the_number_of_rings_is_limited, expect_reset),
         cmocka_unit_test_setup(test_the_memory_of_a_context_is_limited, expect_reset),
+        cmocka_unit_test_setup(test_small_memory_counts_in_whole_pages, expect_reset),
     };
     return cmocka_run_group_tests(tests, expect_setup, expect_teardown);
 }

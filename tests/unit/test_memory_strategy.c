@@ -635,6 +635,40 @@ static void test_import_of_resources(void **state) {
     assert_int_equal(driver.memories_allocated, 1);
 }
 
+/* A host of 16 KiB, whatever the pages here, and sizes that come from a guest of 4 KiB. */
+static void test_sizes_of_a_smaller_page(void **state) {
+    (void)state;
+    const uint64_t alignment = 16384;
+    add_type(LOCAL);
+    add_type(VISIBLE | COHERENT);
+    driver.import_alignment = alignment;
+    struct rig rig;
+    make_device(&rig, host_import_extension, 1);
+    const struct memory_strategy *strategy = rig.physical.memory.strategy;
+    const struct {
+        uint64_t asked, given;
+    } sizes[] = {{1, 16384}, {4096, 16384}, {16384, 16384}, {131268, 147456}};
+    for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
+        VkMemoryAllocateInfo info = allocate_info(NULL, sizes[i].asked, 1);
+        VkDeviceMemory memory;
+        struct storage *storage;
+        assert_int_equal(strategy->allocate(&rig.device, &info, &memory, &storage), VK_SUCCESS);
+        assert_true(driver.allocated.allocationSize == sizes[i].given);
+        assert_true(storage_get_size(storage) == sizes[i].given);
+        free_memory(NULL, memory, NULL);
+        /* Larger than asked for is accepted, one page too few is not. */
+        assert_int_equal(strategy->import_storage(&rig.device, &info, storage, &memory),
+                         VK_SUCCESS);
+        free_memory(NULL, memory, NULL);
+        info.allocationSize = sizes[i].given + 1;
+        assert_int_equal(strategy->import_storage(&rig.device, &info, storage, &memory),
+                         VK_ERROR_INVALID_EXTERNAL_HANDLE);
+        storage_unref(storage);
+    }
+    uint64_t rounded;
+    assert_false(memory_plan_round_size(&rig.physical.memory, UINT64_MAX, &rounded));
+}
+
 /* ---- dma-buf ------------------------------------------------------------------------------ */
 
 static void test_dma_buf_exports_what_it_allocates(void **state) {
@@ -721,6 +755,7 @@ int main(void) {
         TEST(test_handle_types_for_the_host),
         TEST(test_import_makes_memory_of_shared_pages),
         TEST(test_import_respects_large_alignment),
+        TEST(test_sizes_of_a_smaller_page),
         TEST(test_import_keeps_the_chain),
         TEST(test_import_failures_leave_nothing),
         TEST(test_import_of_resources),
