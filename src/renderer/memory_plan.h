@@ -8,7 +8,7 @@
  *   counted against --max-memory; the shared-memory object;
  *     its mapping, at a multiple of A; allocationSize of the import   S up to the next A
  *   what fstat says of the object                                     at least that
- *   memory of the driver's own: not mappable, or exported by it      S
+ *   memory of the driver's own: not mappable, or exported by it       S
  *   a blob that the guest makes of it                                 at most S up to the next A,
  *                                                                     with BLOB_ALIGNMENT times D
  *   a mapping in the host-visible region: the length of SHMEM_MAP     the blob's up to the next D
