@@ -18,8 +18,9 @@ size_t platform_page_size(void);
 
 /* Makes anonymous shared memory of `size` bytes (1 … INT64_MAX, rounded up to whole pages by the
  * caller if it matters), zero-filled, that no peer can shrink or grow where the system can
- * forbid it (a sealed memfd on Linux, plain POSIX shared memory where the kernel has no memfd). `label` appears in diagnostics such as /proc/PID/maps; it need not be unique and is
- * not kept. On success the caller owns *out_fd. */
+ * forbid it (a sealed memfd on Linux, plain POSIX shared memory where the kernel has no memfd).
+ * `label` appears in diagnostics such as /proc/PID/maps; it need not be unique and is not kept. On
+ * success the caller owns *out_fd. */
 int platform_shm_create(const char *label, uint64_t size, int *out_fd);
 
 /* Maps `size` bytes of `fd` from offset 0, shared, readable and writable. The descriptor stays
