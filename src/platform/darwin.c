@@ -4,6 +4,8 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
+#include <mach-o/dyld.h>
 #include <pthread/qos.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -177,7 +179,7 @@ bool platform_cond_wait_until(pthread_cond_t *cond, pthread_mutex_t *mutex, uint
 
 /* Best effort: a peer that has hung up already makes these fail, and then there is nothing to
  * tune. Sends ask for no signal themselves; this covers plain writes. */
-static void tune_socket(int fd) {
+void system_socket_tune(int fd) {
     int on = 1, bytes = SOCKET_BUFFER_BYTES;
     setsockopt(fd, SOL_SOCKET, SO_NOSIGPIPE, &on, sizeof(on));
     setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &bytes, sizeof(bytes));
@@ -194,7 +196,7 @@ int system_socket_new(void) {
         close(fd);
         return result;
     }
-    tune_socket(fd);
+    system_socket_tune(fd);
     return fd;
 }
 
@@ -214,7 +216,7 @@ int platform_socket_accept(int listen_fd, int *out_fd) {
         close(fd);
         return result;
     }
-    tune_socket(fd);
+    system_socket_tune(fd);
     *out_fd = fd;
     return 0;
 }
@@ -238,6 +240,34 @@ void platform_raise_descriptor_limit(void) {
         limit.rlim_cur = wanted;
         setrlimit(RLIMIT_NOFILE, &limit);
     }
+}
+
+int system_spawn_flags(void) {
+    return POSIX_SPAWN_CLOEXEC_DEFAULT;
+}
+
+/* What an action names stays open, everything else is closed. */
+int system_spawn_keep_only(posix_spawn_file_actions_t *actions, int last_fd) {
+    (void)last_fd; /* made by an action */
+    int error = posix_spawn_file_actions_addinherit_np(actions, STDOUT_FILENO);
+    return error ? error : posix_spawn_file_actions_addinherit_np(actions, STDERR_FILENO);
+}
+
+int platform_own_path(char *out, size_t size) {
+    char path[PATH_MAX];
+    uint32_t room = sizeof(path);
+    char real[PATH_MAX];
+    if (_NSGetExecutablePath(path, &room) != 0 || !realpath(path, real)) {
+        return -ENAMETOOLONG;
+    }
+    int length = snprintf(out, size, "%s", real);
+    return length < 0 || (size_t)length >= size ? -ENAMETOOLONG : 0;
+}
+
+/* Shared memory takes a size once. Files could change theirs, and are told by their type. */
+bool platform_fd_size_is_fixed(int fd) {
+    struct stat info;
+    return fstat(fd, &info) == 0 && !S_ISREG(info.st_mode);
 }
 
 /* Absolute paths too: a bare name does not reach Homebrew's folders, and the system strips the

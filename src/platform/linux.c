@@ -13,6 +13,7 @@
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/vfs.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -230,6 +231,10 @@ int system_socket_new(void) {
     return fd < 0 ? -errno : fd;
 }
 
+void system_socket_tune(int fd) {
+    (void)fd;
+}
+
 static int accept_any(int listen_fd) {
     int fd = accept4(listen_fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
     if (fd >= 0 || errno != ENOSYS) {
@@ -263,6 +268,54 @@ void platform_raise_descriptor_limit(void) {
         limit.rlim_cur = limit.rlim_max;
         setrlimit(RLIMIT_NOFILE, &limit);
     }
+}
+
+int system_spawn_flags(void) {
+    return 0;
+}
+
+/* Every descriptor of ours is close-on-exec; this is for those that libraries opened without. */
+int system_spawn_keep_only(posix_spawn_file_actions_t *actions, int last_fd) {
+#if defined(__GLIBC__) && __GLIBC_PREREQ(2, 34)
+    return posix_spawn_file_actions_addclosefrom_np(actions, last_fd + 1);
+#else
+    (void)actions;
+    (void)last_fd;
+    return 0;
+#endif
+}
+
+int platform_own_path(char *out, size_t size) {
+    ssize_t length = readlink("/proc/self/exe", out, size);
+    if (length < 0) {
+        return -errno;
+    }
+    if ((size_t)length >= size) {
+        return -ENAMETOOLONG;
+    }
+    out[length] = '\0';
+    return 0;
+}
+
+/* The file system of dma-bufs, as statfs tells it. */
+#define DMA_BUF_FILE_SYSTEM 0x444d4142
+
+/* Where the kernel has none, nothing can be sealed: as large a risk as the rest of such a system. */
+static bool has_memfd(void) {
+    int fd = memfd_create("vesper-probe", MFD_CLOEXEC);
+    if (fd >= 0) {
+        close(fd);
+    }
+    return fd >= 0 || errno != ENOSYS;
+}
+
+bool platform_fd_size_is_fixed(int fd) {
+    int seals = fcntl(fd, F_GET_SEALS);
+    if (seals >= 0) {
+        return (seals & F_SEAL_SHRINK) != 0 || !has_memfd();
+    }
+    struct statfs info;
+    return fstatfs(fd, &info) == 0 && info.f_type == DMA_BUF_FILE_SYSTEM;
 }
 
 const char *const *platform_vulkan_libraries(void) {

@@ -10,6 +10,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 /* ---- memory ---------------------------------------------------------------------------- */
 
@@ -102,7 +103,42 @@ long platform_socket_receive(int socket_fd, void *bytes, size_t size, int *out_f
 long platform_socket_receive_fds(int socket_fd, void *bytes, size_t size, int *fds, size_t capacity,
                                  size_t *out_count);
 
+/* As platform_socket_send, with `count` descriptors (0 … PLATFORM_SEND_FDS_MAX) beside the first
+ * byte. They stay the caller's. */
+#define PLATFORM_SEND_FDS_MAX 8
+long platform_socket_send_fds(int socket_fd, const void *bytes, size_t size, const int *fds,
+                              size_t count);
+/* Two connected Unix stream sockets, close-on-exec and non-blocking; the caller owns both. */
+int platform_socket_pair(int out_fds[2]);
+
+/* ---- pipes ----------------------------------------------------------------------------- */
+
+/* A wake for two processes: always a pipe, of which each keeps one end, so that neither can change
+ * how the other's end behaves. Non-blocking. platform_wake_finish closes it. */
+int platform_pipe_init(struct platform_wake *wake);
+/* As platform_wake_signal and platform_wake_drain. One call drains some KiB at most: a peer that
+ * writes for ever holds nobody. */
+void platform_pipe_signal(const struct platform_wake *wake);
+void platform_pipe_drain(const struct platform_wake *wake);
+
 /* ---- process --------------------------------------------------------------------------- */
+
+/* The descriptor under which a spawned process finds the one given to it. */
+#define PLATFORM_SPAWN_FD 3
+
+/* Starts the program at `path` (with a slash: PATH is not searched) with `arguments`
+ * (NULL-terminated), this environment, standard output and error of this process, an empty
+ * standard input, `fd` as descriptor PLATFORM_SPAWN_FD and no other descriptor, no signal blocked
+ * and all with their default action. `fd` stays the caller's. The caller reaps *out_pid. */
+int platform_spawn(const char *path, const char *const *arguments, int fd, pid_t *out_pid);
+
+/* Absolute path of this process's program. -ENAMETOOLONG where `size` bytes are too few. */
+int platform_own_path(char *out, size_t size);
+
+/* Whether the object behind a descriptor from another process can be relied upon to keep its size:
+ * sealed or unresizable shared memory, or a dma-buf. Anything else that is mapped could be cut
+ * short by its maker, and reading it would end this process. */
+bool platform_fd_size_is_fixed(int fd);
 
 /* Raises the soft limit of open descriptors to the hard limit (macOS starts with 256). */
 void platform_raise_descriptor_limit(void);

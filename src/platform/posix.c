@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <spawn.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -290,8 +291,22 @@ int platform_socket_connect(const char *path, int *out_fd) {
     return 0;
 }
 
-long platform_socket_send(int socket_fd, const void *bytes, size_t size, int fd) {
-    if (size == 0) {
+static void attach_descriptors(struct msghdr *message, unsigned char *control, const int *fds,
+                               size_t count) {
+    message->msg_control = control;
+    message->msg_controllen = CMSG_SPACE(count * sizeof(int));
+    struct cmsghdr *header = CMSG_FIRSTHDR(message);
+    header->cmsg_level = SOL_SOCKET;
+    header->cmsg_type = SCM_RIGHTS;
+    header->cmsg_len = CMSG_LEN(count * sizeof(int));
+    memcpy(CMSG_DATA(header), fds, count * sizeof(int));
+    /* XNU wants the two lengths equal. */
+    message->msg_controllen = header->cmsg_len;
+}
+
+long platform_socket_send_fds(int socket_fd, const void *bytes, size_t size, const int *fds,
+                              size_t count) {
+    if (size == 0 || count > PLATFORM_SEND_FDS_MAX) {
         return -EINVAL;
     }
     struct iovec part = {
@@ -301,19 +316,11 @@ long platform_socket_send(int socket_fd, const void *bytes, size_t size, int fd)
     struct msghdr message = {.msg_iov = &part, .msg_iovlen = 1};
     union {
         struct cmsghdr align;
-        unsigned char bytes[CMSG_SPACE(sizeof(int))];
+        unsigned char bytes[CMSG_SPACE(PLATFORM_SEND_FDS_MAX * sizeof(int))];
     } control;
-    if (fd != -1) {
+    if (count > 0) {
         memset(&control, 0, sizeof(control));
-        message.msg_control = control.bytes;
-        message.msg_controllen = sizeof(control.bytes);
-        struct cmsghdr *header = CMSG_FIRSTHDR(&message);
-        header->cmsg_level = SOL_SOCKET;
-        header->cmsg_type = SCM_RIGHTS;
-        header->cmsg_len = CMSG_LEN(sizeof(int));
-        memcpy(CMSG_DATA(header), &fd, sizeof(int));
-        /* XNU wants the two lengths equal. */
-        message.msg_controllen = header->cmsg_len;
+        attach_descriptors(&message, control.bytes, fds, count);
     }
     ssize_t sent;
     do {
@@ -325,6 +332,27 @@ long platform_socket_send(int socket_fd, const void *bytes, size_t size, int fd)
         return errno == EMSGSIZE ? -EAGAIN : -errno;
     }
     return (long)sent;
+}
+
+long platform_socket_send(int socket_fd, const void *bytes, size_t size, int fd) {
+    return platform_socket_send_fds(socket_fd, bytes, size, &fd, fd == -1 ? 0 : 1);
+}
+
+int platform_socket_pair(int out_fds[2]) {
+    if (socketpair(AF_UNIX, SOCK_STREAM, 0, out_fds) < 0) {
+        return -errno;
+    }
+    for (int i = 0; i < 2; i++) {
+        int result = fcntl(out_fds[i], F_SETFD, FD_CLOEXEC) < 0 ? -errno
+                                                                : system_set_nonblocking(out_fds[i]);
+        if (result < 0) {
+            close(out_fds[0]);
+            close(out_fds[1]);
+            return result;
+        }
+        system_socket_tune(out_fds[i]);
+    }
+    return 0;
 }
 
 /* Where received descriptors go; `count` goes on where `capacity` ends, and the rest is closed. */
@@ -415,4 +443,92 @@ long platform_socket_receive(int socket_fd, void *bytes, size_t size, int *out_f
     long received = platform_socket_receive_fds(socket_fd, bytes, size, &fd, 1, &count);
     *out_fd = count > 0 ? fd : -1;
     return received;
+}
+
+/* ---- pipes ----------------------------------------------------------------------------- */
+
+int platform_pipe_init(struct platform_wake *wake) {
+    int ends[2];
+    if (pipe(ends) < 0) {
+        return -errno;
+    }
+    for (int i = 0; i < 2; i++) {
+        int result =
+            fcntl(ends[i], F_SETFD, FD_CLOEXEC) < 0 ? -errno : system_set_nonblocking(ends[i]);
+        if (result < 0) {
+            close(ends[0]);
+            close(ends[1]);
+            return result;
+        }
+    }
+    *wake = (struct platform_wake){.read_fd = ends[0], .write_fd = ends[1]};
+    return 0;
+}
+
+void platform_pipe_signal(const struct platform_wake *wake) {
+    int saved = errno;
+    /* EAGAIN means a full pipe, which polls readable as it should. */
+    while (write(wake->write_fd, "", 1) < 0 && errno == EINTR) {
+    }
+    errno = saved;
+}
+
+void platform_pipe_drain(const struct platform_wake *wake) {
+    int saved = errno;
+    char bytes[4096];
+    while (read(wake->read_fd, bytes, sizeof(bytes)) < 0 && errno == EINTR) {
+    }
+    errno = saved;
+}
+
+/* ---- spawning -------------------------------------------------------------------------- */
+
+extern char **environ;
+
+static int set_spawn_attributes(posix_spawnattr_t *attributes) {
+    sigset_t none, all;
+    sigemptyset(&none);
+    sigfillset(&all);
+    int error = posix_spawnattr_setsigmask(attributes, &none);
+    if (!error) {
+        error = posix_spawnattr_setsigdefault(attributes, &all);
+    }
+    if (!error) {
+        error = posix_spawnattr_setflags(
+            attributes,
+            (short)(POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF | system_spawn_flags()));
+    }
+    return error;
+}
+
+int platform_spawn(const char *path, const char *const *arguments, int fd, pid_t *out_pid) {
+    posix_spawnattr_t attributes;
+    posix_spawn_file_actions_t actions;
+    int error = posix_spawnattr_init(&attributes);
+    if (error) {
+        return -error;
+    }
+    error = posix_spawn_file_actions_init(&actions);
+    if (error) {
+        goto error_actions;
+    }
+    error = set_spawn_attributes(&attributes);
+    /* First: opening "/dev/null" could not take its number. Also clears close-on-exec where both
+     * numbers are equal. */
+    if (!error) {
+        error = posix_spawn_file_actions_adddup2(&actions, fd, PLATFORM_SPAWN_FD);
+    }
+    if (!error) {
+        error = posix_spawn_file_actions_addopen(&actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
+    }
+    if (!error) {
+        error = system_spawn_keep_only(&actions, PLATFORM_SPAWN_FD);
+    }
+    if (!error) {
+        error = posix_spawn(out_pid, path, &actions, &attributes, (char *const *)arguments, environ);
+    }
+    posix_spawn_file_actions_destroy(&actions);
+error_actions:
+    posix_spawnattr_destroy(&attributes);
+    return -error;
 }

@@ -2,6 +2,8 @@
 #ifndef VESPER_PLATFORM_SYSTEM_H
 #define VESPER_PLATFORM_SYSTEM_H
 
+#include <spawn.h>
+
 /* ---- posix.c --------------------------------------------------------------------------- */
 
 /* Returns 0 or a negative errno. */
@@ -12,6 +14,15 @@ int system_set_nonblocking(int fd);
 /* A new Unix stream socket: blocking, close-on-exec. A descriptor that the caller owns, or a
  * negative errno. */
 int system_socket_new(void);
+
+/* What every socket of ours needs beyond POSIX; best effort. */
+void system_socket_tune(int fd);
+
+/* Flags for posix_spawn beyond POSIX. */
+int system_spawn_flags(void);
+/* Has the new process keep standard streams and `last_fd`, and close what lies above. Returns 0
+ * or a positive errno, as posix_spawn's functions do. */
+int system_spawn_keep_only(posix_spawn_file_actions_t *actions, int last_fd);
 
 /* Names the calling thread; `name` has at most 15 bytes. */
 void system_thread_set_name(const char *name);
