@@ -30,10 +30,10 @@ void session_options_init(struct session_options *options) {
     *options = (struct session_options){
         .display = "none",
         .scanouts = 1,
+        .isolation = CLI_ISOLATION_DEFAULT,
         .log_level = log_get_level(),
         .server.device =
             {
-                .create_context = renderer_context_create,
                 .get_capset = context_get_capset,
                 .host_visible_bytes = HOST_VISIBLE_DEFAULT,
             },
@@ -55,10 +55,6 @@ static void *serve_main(void *argument) {
 
 static bool start_server(struct session *session, struct session_options *options) {
     char reason[256];
-    if (renderer_open_driver(reason, sizeof(reason))) {
-        cli_error("%s", reason);
-        return false;
-    }
     struct device_options *device = &options->server.device;
     device->presenter = session->display.presenter;
     device->width = options->size.width;
@@ -115,6 +111,11 @@ struct session *session_start(struct session_options *options, int *out_result) 
         session_destroy(session);
         return NULL;
     }
+    *out_result = cli_isolation_open(&options->isolation, &options->server.device.create_context);
+    if (*out_result != CLI_OK) {
+        session_destroy(session);
+        return NULL;
+    }
     *out_result = CLI_FAILED;
     if (!start_server(session, options)) {
         session_destroy(session);
@@ -146,6 +147,7 @@ void session_destroy(struct session *session) {
         session_wait(session);
     }
     vhost_user_server_destroy(session->server);
+    cli_isolation_close();
     cli_display_close(&session->display);
     free(session);
 }

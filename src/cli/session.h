@@ -3,6 +3,7 @@
 #ifndef VESPER_CLI_SESSION_H
 #define VESPER_CLI_SESSION_H
 
+#include "cli/isolation.h"
 #include "cli/options.h"
 #include "frontend/vhost_user/vhost_user.h"
 #include "util/log.h"
@@ -12,6 +13,7 @@ struct session_options {
     const char *display;  /* as cli_display_open takes it */
     const char *control;  /* path of the control socket; NULL: none */
     struct cli_size size; /* first mode of every scanout */
+    struct cli_isolation isolation;
     uint32_t scanouts;    /* 1 … PRESENTER_SCANOUTS_MAX */
     enum log_level log_level;
     /* The person closed the last window; on the main thread. NULL: the session then ends. */
@@ -38,6 +40,7 @@ void session_options_init(struct session_options *options);
         {"--blob-alignment", CLI_BYTES_U32, &(o).server.device.blob_alignment, "BYTES",            \
          "what the hypervisor maps is a multiple of (the host's page size;\n"                      \
          "4K suits emulated machines, and guests before Linux 7.2 and Mesa 26.2)"},                \
+        CLI_ISOLATION_ROWS((o).isolation),                                                         \
         {"--log-level", CLI_LOG_LEVEL, &(o).log_level, "LEVEL",                                    \
          "error, warning, info (the default) or debug"},                                           \
         {"--max-contexts", CLI_U32, &(o).server.device.limits.contexts, "N",                       \

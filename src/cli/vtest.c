@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "cli/commands.h"
+#include "cli/isolation.h"
 #include "cli/options.h"
 #include "cli/stop_signals.h"
 #include "frontend/vtest/vtest.h"
@@ -33,10 +34,6 @@ static void print_help(const struct cli_option *options) {
 
 static int serve(const struct vtest_options *options) {
     char reason[256];
-    if (renderer_open_driver(reason, sizeof(reason))) {
-        cli_error("%s", reason);
-        return CLI_FAILED;
-    }
     struct vtest_server *server;
     if (vtest_server_create(options, &server, reason, sizeof(reason))) {
         cli_error("%s", reason);
@@ -53,19 +50,29 @@ static int serve(const struct vtest_options *options) {
     return error ? CLI_FAILED : CLI_OK;
 }
 
+static int open_and_serve(struct vtest_options *options, const struct cli_isolation *isolation) {
+    int result = cli_isolation_open(isolation, &options->create_context);
+    if (result == CLI_OK) {
+        result = serve(options);
+        cli_isolation_close();
+    }
+    return result;
+}
+
 int command_vtest(int argc, char **argv) {
     struct vtest_options options = {
         .socket_path = VTEST_DEFAULT_SOCKET_PATH,
-        .create_context = renderer_context_create,
         .get_capset = context_get_capset,
     };
     struct vtest_limits *limits = &options.limits;
     struct context_limits *context = &options.context_limits;
     enum log_level log_level = log_get_level();
     bool emulate_dma_bufs = false;
+    struct cli_isolation isolation = CLI_ISOLATION_DEFAULT;
     const struct cli_option table[] = {
         {"--socket", CLI_TEXT, &options.socket_path, "PATH",
          "where to listen (" VTEST_DEFAULT_SOCKET_PATH ")"},
+        CLI_ISOLATION_ROWS(isolation),
         {"--log-level", CLI_LOG_LEVEL, &log_level, "LEVEL",
          "error, warning, info (the default) or debug"},
         {"--max-clients", CLI_U32, &limits->clients, "N", "connections at once (1024)"},
@@ -111,5 +118,5 @@ int command_vtest(int argc, char **argv) {
     platform_raise_descriptor_limit();
     signal(SIGPIPE, SIG_IGN);
     signal(SIGXFSZ, SIG_IGN); /* too large a file is an error like others */
-    return serve(&options);
+    return open_and_serve(&options, &isolation);
 }

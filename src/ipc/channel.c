@@ -86,9 +86,9 @@ void channel_finish(struct channel *channel) {
 int channel_flush(struct channel *channel) {
     while (channel->first) {
         struct channel_output *output = channel->first;
-        long sent = channel->calls->send(channel->fd, output->bytes + output->done,
-                                         output->size - output->done, output->fds,
-                                         output->fd_count);
+        long sent =
+            channel->calls->send(channel->fd, output->bytes + output->done,
+                                 output->size - output->done, output->fds, output->fd_count);
         if (sent == -EINTR) {
             continue;
         }

@@ -343,8 +343,9 @@ int platform_socket_pair(int out_fds[2]) {
         return -errno;
     }
     for (int i = 0; i < 2; i++) {
-        int result = fcntl(out_fds[i], F_SETFD, FD_CLOEXEC) < 0 ? -errno
-                                                                : system_set_nonblocking(out_fds[i]);
+        int result = fcntl(out_fds[i], F_SETFD, FD_CLOEXEC) < 0
+                         ? -errno
+                         : system_set_nonblocking(out_fds[i]);
         if (result < 0) {
             close(out_fds[0]);
             close(out_fds[1]);
@@ -525,7 +526,8 @@ int platform_spawn(const char *path, const char *const *arguments, int fd, pid_t
         error = system_spawn_keep_only(&actions, PLATFORM_SPAWN_FD);
     }
     if (!error) {
-        error = posix_spawn(out_pid, path, &actions, &attributes, (char *const *)arguments, environ);
+        error =
+            posix_spawn(out_pid, path, &actions, &attributes, (char *const *)arguments, environ);
     }
     posix_spawn_file_actions_destroy(&actions);
 error_actions:

@@ -41,6 +41,9 @@ class Settings:
             self.server_command = shlex.split(foreign)
         else:
             self.server_command = [os.path.abspath(arguments.vesper), "vtest", "--socket", "SOCKET"]
+            isolation = os.environ.get("VESPER_E2E_ISOLATION")
+            if isolation:
+                self.server_command.append("--isolation=" + isolation)
         self.foreign = bool(foreign)
 
     def program(self, name):

@@ -44,9 +44,9 @@ static long faulty_send(int fd, const void *bytes, size_t size, const int *fds, 
 static long faulty_receive(int fd, void *bytes, size_t size, int *fds, size_t capacity,
                            size_t *out_count) {
     *out_count = 0;
-    return fails_now() ? fault.error
-                       : platform_socket_receive_fds(fd, bytes, at_most(size), fds, capacity,
-                                                     out_count);
+    return fails_now()
+               ? fault.error
+               : platform_socket_receive_fds(fd, bytes, at_most(size), fds, capacity, out_count);
 }
 
 static int faulty_duplicate(int fd) {
@@ -317,8 +317,7 @@ static bool exchange_with_fault(struct pair *pair, int at, long error) {
 }
 
 static void test_every_call_fails(void **state) {
-    static const long errors[] = {-EAGAIN, -EINTR,     -ENOMEM, -EMFILE,
-                                  -EPIPE,  -ECONNRESET, -ENOBUFS};
+    static const long errors[] = {-EAGAIN, -EINTR, -ENOMEM, -EMFILE, -EPIPE, -ECONNRESET, -ENOBUFS};
     for (size_t e = 0; e < sizeof(errors) / sizeof(errors[0]); e++) {
         int at = 0;
         bool reached;

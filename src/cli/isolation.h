@@ -1,0 +1,37 @@
+/* Where contexts run: in processes of their own, or on threads of this one. Main thread. */
+#ifndef VESPER_CLI_ISOLATION_H
+#define VESPER_CLI_ISOLATION_H
+
+#include <stdint.h>
+
+#include "ipc/worker_pool.h"
+
+struct cli_isolation {
+    const char *mode;   /* "process" or "none" */
+    const char *worker; /* path of vesper-worker; NULL: beside vesper */
+    uint32_t spares;
+};
+
+/* The defaults. */
+#define CLI_ISOLATION_DEFAULT {.mode = "process", .spares = WORKER_SPARES_DEFAULT}
+
+/* Rows for the option table of a command. */
+#define CLI_ISOLATION_ROWS(i)                                                                      \
+    {"--isolation", CLI_TEXT, &(i).mode, "KIND",                                                   \
+     "process: each context in a process of its own (the default);\n"                              \
+     "none: on threads of this one"},                                                              \
+        {"--worker", CLI_TEXT, &(i).worker, "PATH",                                                \
+         "the program of those processes (vesper-worker beside vesper)"},                          \
+        {"--spare-workers", CLI_U32, &(i).spares, "N", "processes kept ready, 0 to 8 (1)"}
+
+typedef int (*cli_create_context)(const char *name, const struct context_limits *limits,
+                                  const struct context_listener *listener, void *user,
+                                  struct context **out);
+
+/* Opens the host's driver, in the first worker or here, and gives how contexts are made. CLI_OK, or
+ * CLI_FAILED or CLI_USAGE after a sentence on standard error. SIGPIPE is ignored already. */
+int cli_isolation_open(const struct cli_isolation *isolation, cli_create_context *out_create);
+/* All contexts are destroyed. May be called where nothing was opened. */
+void cli_isolation_close(void);
+
+#endif

@@ -1,0 +1,553 @@
+#include "ipc/worker_client.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "ipc/reasons.h"
+#include "util/log.h"
+
+#define QUEUED_BYTES_DEFAULT (UINT64_C(64) << 20)
+#define RESOURCES_DEFAULT 65536
+/* Small messages that wait, besides the context stream. */
+#define QUEUE_BYTES_EXTRA (UINT64_C(8) << 20)
+/* A process whose end of the channel is closed is about to be reapable. */
+#define REAP_RETRY_NS UINT64_C(2000000)
+/* Messages of one worker handled before the others get their turn. */
+#define MESSAGES_PER_TURN 64
+
+struct worker_blob {
+    struct worker_blob *next;
+    uint32_t resource_id;
+};
+
+static uint64_t grace_ns = UINT64_C(3000000000);
+
+void worker_set_grace(uint64_t wanted_ns) {
+    grace_ns = wanted_ns;
+}
+
+static struct worker *from(struct context *context) {
+    return (struct worker *)context;
+}
+
+/* ---- losing (the mutex is held) ---------------------------------------------------------- */
+
+static void set_lost(struct worker *worker, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+static void set_lost(struct worker *worker, const char *format, ...) {
+    if (worker->lost) {
+        return;
+    }
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(worker->reason, sizeof(worker->reason), format, arguments);
+    va_end(arguments);
+    worker->lost = true;
+    platform_wake_signal(worker->watcher);
+}
+
+/* The worker is of no further use. What it was is told when it is reaped, so that a crash can be
+ * told by its signal, where `reason` is NULL. */
+static void cut(struct worker *worker, const char *reason) {
+    if (worker->cut) {
+        return;
+    }
+    worker->cut = true;
+    if (reason) {
+        set_lost(worker, "%s", reason);
+    }
+    channel_finish(&worker->channel);
+    worker->kill_ns = 0; /* one that ends already keeps the status it has */
+    platform_wake_signal(worker->watcher);
+}
+
+/* ---- calls ------------------------------------------------------------------------------- */
+
+/* Sends, or loses the context where that fails. */
+static int send(struct worker *worker, const void *head, size_t head_size, const void *body,
+                size_t size, const int *fds, size_t fd_count) {
+    if (worker->cut) {
+        return 0;
+    }
+    int error = channel_send(&worker->channel, head, head_size, body, size, fds, fd_count);
+    if (error == -ENOBUFS) {
+        cut(worker, "more of the context stream is queued than allowed (--max-queued-bytes)");
+        return -ENOSPC;
+    }
+    if (error == -EPIPE || error == -ECONNRESET) {
+        cut(worker, NULL);
+        return 0;
+    }
+    if (error) {
+        char reason[128];
+        snprintf(reason, sizeof(reason), "the worker cannot be reached: %s", strerror(-error));
+        cut(worker, reason);
+        return error;
+    }
+    if (channel_has_output(&worker->channel)) {
+        platform_wake_signal(worker->watcher);
+    }
+    return 0;
+}
+
+static int send_locked(struct worker *worker, const void *head, size_t head_size, const void *body,
+                       size_t size, int fd) {
+    pthread_mutex_lock(&worker->mutex);
+    int error = worker->lost ? 0 : send(worker, head, head_size, body, size, &fd, fd >= 0 ? 1 : 0);
+    pthread_mutex_unlock(&worker->mutex);
+    return error;
+}
+
+static int worker_submit(struct context *context, const void *bytes, size_t size) {
+    if (size % 4) {
+        return -EINVAL;
+    }
+    const struct worker_submit message = {WORKER_SUBMIT, 0};
+    return send_locked(from(context), &message, sizeof(message), bytes, size, -1);
+}
+
+static int worker_create_blob(struct context *context, uint32_t resource_id, uint64_t blob_id,
+                              uint32_t flags, uint64_t size) {
+    struct worker *worker = from(context);
+    if (!resource_id || !size) {
+        return -EINVAL;
+    }
+    struct worker_blob *blob = malloc(sizeof(*blob));
+    if (!blob) {
+        return -ENOMEM;
+    }
+    *blob = (struct worker_blob){.resource_id = resource_id};
+    const struct worker_create_blob message = {
+        .kind = WORKER_CREATE_BLOB,
+        .resource_id = resource_id,
+        .blob_id = blob_id,
+        .size = size,
+        .flags = flags,
+    };
+    pthread_mutex_lock(&worker->mutex);
+    if (worker->blob_count >= worker->resources_max) {
+        pthread_mutex_unlock(&worker->mutex);
+        free(blob);
+        return -ENOSPC;
+    }
+    *worker->last = blob;
+    worker->last = &blob->next;
+    worker->blob_count++;
+    if (worker->lost) {
+        platform_wake_signal(worker->watcher); /* which refuses it */
+    } else {
+        send(worker, &message, sizeof(message), NULL, 0, NULL, 0);
+    }
+    pthread_mutex_unlock(&worker->mutex);
+    return 0;
+}
+
+static int worker_attach(struct context *context, uint32_t resource_id, struct storage *storage) {
+    const struct worker_attach message = {
+        .kind = WORKER_ATTACH,
+        .resource_id = resource_id,
+        .storage_kind = storage_get_kind(storage),
+        .caching = storage_get_caching(storage),
+        .size = storage_get_size(storage),
+    };
+    return send_locked(from(context), &message, sizeof(message), NULL, 0, storage_get_fd(storage));
+}
+
+static int worker_detach(struct context *context, uint32_t resource_id) {
+    const struct worker_detach message = {WORKER_DETACH, resource_id};
+    return send_locked(from(context), &message, sizeof(message), NULL, 0, -1);
+}
+
+static int worker_fence(struct context *context, uint32_t ring_idx, uint64_t fence_id) {
+    struct worker *worker = from(context);
+    if (ring_idx >= CONTEXT_RING_IDX_COUNT) {
+        return -EINVAL;
+    }
+    const struct worker_fence message = {WORKER_FENCE, ring_idx, fence_id};
+    pthread_mutex_lock(&worker->mutex);
+    worker->asked[ring_idx] = fence_id;
+    worker->outstanding |= UINT64_C(1) << ring_idx;
+    int error = 0;
+    if (worker->lost) {
+        platform_wake_signal(worker->watcher); /* which retires it */
+    } else {
+        error = send(worker, &message, sizeof(message), NULL, 0, NULL, 0);
+    }
+    pthread_mutex_unlock(&worker->mutex);
+    return error;
+}
+
+void worker_dismiss(struct worker *worker) {
+    pthread_mutex_lock(&worker->mutex);
+    worker->destroyed = true;
+    if (!worker->cut) {
+        worker->cut = true;
+        channel_finish(&worker->channel); /* the sign for it to end */
+        worker->kill_ns = platform_now_ns() + grace_ns;
+    }
+    pthread_mutex_unlock(&worker->mutex);
+    platform_wake_signal(worker->watcher);
+}
+
+static void worker_destroy(struct context *context) {
+    worker_dismiss(from(context));
+}
+
+static const struct context_ops worker_ops = {
+    .submit = worker_submit,
+    .create_blob = worker_create_blob,
+    .attach = worker_attach,
+    .detach = worker_detach,
+    .fence = worker_fence,
+    .destroy = worker_destroy,
+};
+
+/* ---- what comes from the worker (the mutex is held; the worker is hostile) ----------------- */
+
+static void answer_blob(struct worker *worker, struct storage *storage, int error,
+                        const char *reason) {
+    struct worker_blob *blob = worker->first;
+    worker->first = blob->next;
+    if (!worker->first) {
+        worker->last = &worker->first;
+    }
+    worker->blob_count--;
+    worker->listener.blob_created(worker->user, blob->resource_id, storage, error, reason);
+    free(blob);
+}
+
+static int load(const struct channel_message *message, void *to, size_t size) {
+    if (message->size != size) {
+        return -EPROTO;
+    }
+    memcpy(to, message->bytes, size);
+    return 0;
+}
+
+/* A storage made of what the worker says, where it can be believed. */
+static int wrap_storage(const struct worker_blob_created *created, int fd, struct storage **out) {
+    const bool known = created->storage_kind <= STORAGE_DMA_BUF &&
+                       created->caching >= STORAGE_CACHED &&
+                       created->caching <= STORAGE_WRITE_COMBINED;
+    if (!known || !platform_fd_size_is_fixed(fd)) {
+        close(fd);
+        return -EPROTO;
+    }
+    return storage_wrap_fd(fd, (enum storage_kind)created->storage_kind,
+                           (enum storage_caching)created->caching, created->size, out);
+}
+
+static int handle_blob_created(struct worker *worker, struct channel_message *message) {
+    struct worker_blob_created created;
+    int error = load(message, &created, sizeof(created));
+    if (error || !worker->first || worker->first->resource_id != created.resource_id ||
+        created.error > 0 || message->fd_count != (created.error ? 0 : 1)) {
+        return -EPROTO;
+    }
+    if (created.error) {
+        created.reason[sizeof(created.reason) - 1] = '\0';
+        answer_blob(worker, NULL, created.error, ipc_reason_keep(created.reason));
+        return 0;
+    }
+    struct storage *storage;
+    int fd = message->fds[0];
+    message->fds[0] = -1;
+    error = wrap_storage(&created, fd, &storage);
+    if (error) {
+        return error;
+    }
+    answer_blob(worker, storage, 0, NULL);
+    storage_unref(storage);
+    return 0;
+}
+
+static int handle_reason(struct worker *worker, const struct channel_message *message,
+                         uint32_t kind) {
+    struct worker_reason reason;
+    int error = load(message, &reason, sizeof(reason));
+    if (error || (kind == WORKER_FAILED && worker->answered)) {
+        return -EPROTO;
+    }
+    reason.text[sizeof(reason.text) - 1] = '\0';
+    worker->answered = true;
+    set_lost(worker, "%s", reason.text);
+    return 0;
+}
+
+static int handle_ready(struct worker *worker, const struct channel_message *message) {
+    struct worker_ready ready;
+    int error = load(message, &ready, sizeof(ready));
+    if (error || worker->answered || ready.protocol != WORKER_PROTOCOL) {
+        return -EPROTO;
+    }
+    worker->answered = worker->ready = true;
+    return 0;
+}
+
+static int handle(struct worker *worker, struct channel_message *message) {
+    uint32_t kind;
+    if (message->size < sizeof(kind)) {
+        return -EPROTO;
+    }
+    memcpy(&kind, message->bytes, sizeof(kind));
+    switch (kind) {
+    case WORKER_READY:
+        return handle_ready(worker, message);
+    case WORKER_FAILED:
+    case WORKER_LOST:
+        return handle_reason(worker, message, kind);
+    case WORKER_BLOB_CREATED:
+        return handle_blob_created(worker, message);
+    default:
+        return -EPROTO;
+    }
+}
+
+static void receive_messages(struct worker *worker) {
+    int error = 0;
+    for (int i = 0; i < MESSAGES_PER_TURN && !error && !worker->cut; i++) {
+        struct channel_message message;
+        error = channel_receive(&worker->channel, &message);
+        if (!error) {
+            error = handle(worker, &message);
+            channel_close_fds(&message);
+        }
+    }
+    if (error == -EPIPE || error == -ECONNRESET) {
+        cut(worker, NULL);
+    } else if (error && error != -EAGAIN) {
+        char reason[128];
+        snprintf(reason, sizeof(reason), "the worker broke the protocol: %s", strerror(-error));
+        cut(worker, reason);
+    }
+}
+
+/* ---- fences (the mutex is held) ----------------------------------------------------------- */
+
+static void tell_fence(struct worker *worker, int ring_idx, uint64_t fence_id) {
+    if (fence_id > worker->asked[ring_idx]) {
+        fence_id = worker->asked[ring_idx];
+    }
+    if (fence_id <= worker->told[ring_idx]) {
+        return;
+    }
+    worker->told[ring_idx] = fence_id;
+    if (fence_id == worker->asked[ring_idx]) {
+        worker->outstanding &= ~(UINT64_C(1) << ring_idx);
+    }
+    worker->listener.fence_retired(worker->user, (uint32_t)ring_idx, fence_id);
+}
+
+static void read_fences(struct worker *worker) {
+    platform_pipe_drain(&worker->pipe);
+    atomic_store(&worker->fences->changed, 0);
+    for (uint64_t rings = worker->outstanding; rings; rings &= rings - 1) {
+        const int ring_idx = __builtin_ctzll(rings);
+        tell_fence(worker, ring_idx, atomic_load(&worker->fences->retired[ring_idx]));
+    }
+}
+
+static void settle_lost(struct worker *worker) {
+    if (!worker->lost_told) {
+        worker->lost_told = true;
+        log_error("%s: context lost: %s", worker->name, worker->reason);
+        worker->listener.lost(worker->user, worker->reason);
+    }
+    while (worker->first) {
+        answer_blob(worker, NULL, -EIO, "the context is lost");
+    }
+    for (uint64_t rings = worker->outstanding; rings; rings &= rings - 1) {
+        tell_fence(worker, __builtin_ctzll(rings), UINT64_MAX);
+    }
+}
+
+/* ---- the process (the mutex is held) ------------------------------------------------------ */
+
+static void describe_end(struct worker *worker) {
+    if (worker->killed) {
+        set_lost(worker, "the worker closed its channel");
+    } else if (WIFSIGNALED(worker->status)) {
+        set_lost(worker, "the worker ended by signal %d (%s)", WTERMSIG(worker->status),
+                 strsignal(WTERMSIG(worker->status)));
+    } else {
+        set_lost(worker, "the worker ended with status %d", WEXITSTATUS(worker->status));
+    }
+}
+
+/* Reaps the process where it has ended, kills it where it is time. Returns when to look again. */
+static uint64_t attend_process(struct worker *worker, uint64_t now_ns) {
+    if (!worker->cut || !worker->pid) {
+        return UINT64_MAX;
+    }
+    pid_t pid = waitpid(worker->pid, &worker->status, WNOHANG);
+    if (pid == worker->pid || (pid < 0 && errno == ECHILD)) {
+        worker->pid = 0;
+        describe_end(worker);
+        return UINT64_MAX;
+    }
+    if (!worker->killed && now_ns >= worker->kill_ns) {
+        /* One that closed its channel by dying gets a moment for its own status to show. */
+        if (worker->kill_ns == 0) {
+            worker->kill_ns = now_ns + 50 * REAP_RETRY_NS;
+        } else {
+            log_warning("%s: the worker does not end: killed", worker->name);
+            kill(worker->pid, SIGKILL);
+            worker->killed = true;
+        }
+    }
+    return now_ns + REAP_RETRY_NS;
+}
+
+void worker_polls(struct worker *worker, struct pollfd polls[2]) {
+    pthread_mutex_lock(&worker->mutex);
+    const short output = channel_has_output(&worker->channel) ? POLLOUT : 0;
+    polls[0] = (struct pollfd){worker->cut ? -1 : worker->channel.fd, (short)(POLLIN | output), 0};
+    polls[1] =
+        (struct pollfd){worker->taken && !worker->cut ? worker->pipe.read_fd : -1, POLLIN, 0};
+    pthread_mutex_unlock(&worker->mutex);
+}
+
+static void flush(struct worker *worker) {
+    int error = channel_flush(&worker->channel);
+    if (error && error != -EAGAIN) {
+        cut(worker, NULL);
+    }
+}
+
+uint64_t worker_attend(struct worker *worker, uint64_t now_ns) {
+    pthread_mutex_lock(&worker->mutex);
+    if (!worker->cut && !worker->destroyed) {
+        flush(worker);
+    }
+    if (!worker->cut && !worker->destroyed) {
+        receive_messages(worker);
+    }
+    if (worker->taken && !worker->destroyed && worker->fences) {
+        read_fences(worker);
+    }
+    uint64_t next_ns = attend_process(worker, now_ns);
+    if (worker->taken && !worker->destroyed && worker->lost) {
+        settle_lost(worker);
+    }
+    pthread_mutex_unlock(&worker->mutex);
+    return next_ns;
+}
+
+bool worker_is_over(struct worker *worker) {
+    pthread_mutex_lock(&worker->mutex);
+    bool is_over = worker->destroyed && !worker->pid;
+    pthread_mutex_unlock(&worker->mutex);
+    return is_over;
+}
+
+/* ---- life --------------------------------------------------------------------------------- */
+
+static int make_fences(struct worker *worker) {
+    int error = platform_shm_create("vesper-fences", platform_page_size(), &worker->fence_fd);
+    if (error) {
+        return error;
+    }
+    void *page;
+    error = platform_map_shared(worker->fence_fd, sizeof(struct worker_fence_page), &page);
+    if (!error) {
+        worker->fences = page;
+        error = platform_pipe_init(&worker->pipe);
+    }
+    return error;
+}
+
+void worker_free(struct worker *worker) {
+    while (worker->first) {
+        struct worker_blob *blob = worker->first;
+        worker->first = blob->next;
+        free(blob);
+    }
+    channel_finish(&worker->channel);
+    if (worker->fences) {
+        platform_unmap(worker->fences, sizeof(struct worker_fence_page));
+    }
+    if (worker->fence_fd >= 0) {
+        close(worker->fence_fd);
+    }
+    platform_wake_finish(&worker->pipe);
+    pthread_mutex_destroy(&worker->mutex);
+    free(worker);
+}
+
+int worker_start(const char *program, const struct platform_wake *watcher, struct worker **out) {
+    struct worker *worker = calloc(1, sizeof(*worker));
+    if (!worker) {
+        return -ENOMEM;
+    }
+    int fds[2];
+    int error = platform_socket_pair(fds);
+    if (error) {
+        free(worker);
+        return error;
+    }
+    worker->base.ops = &worker_ops;
+    pthread_mutex_init(&worker->mutex, NULL);
+    worker->watcher = watcher;
+    worker->last = &worker->first;
+    worker->pipe = (struct platform_wake){-1, -1};
+    worker->fence_fd = -1;
+    worker->kill_ns = UINT64_MAX;
+    snprintf(worker->name, sizeof(worker->name), "spare worker");
+    channel_init(&worker->channel, fds[0], WORKER_REPLY_BYTES_MAX,
+                 QUEUED_BYTES_DEFAULT + QUEUE_BYTES_EXTRA, NULL);
+    error = make_fences(worker);
+    if (!error) {
+        const char *const arguments[] = {"vesper-worker", NULL};
+        error = platform_spawn(program, arguments, fds[1], &worker->pid);
+    }
+    close(fds[1]);
+    if (error) {
+        worker_free(worker);
+        return error;
+    }
+    *out = worker;
+    return 0;
+}
+
+static int send_hello(struct worker *worker, const struct context_limits *limits) {
+    struct worker_hello hello = {
+        .kind = WORKER_HELLO,
+        .protocol = WORKER_PROTOCOL,
+        .log_level = log_get_level(),
+    };
+    if (limits) {
+        hello.limits = *limits;
+    }
+    memcpy(hello.name, worker->name, sizeof(hello.name));
+    const int fds[2] = {worker->fence_fd, worker->pipe.write_fd};
+    return send(worker, &hello, sizeof(hello), NULL, 0, fds, 2);
+}
+
+int worker_take(struct worker *worker, const char *name, const struct context_limits *limits,
+                const struct context_listener *listener, void *user) {
+    pthread_mutex_lock(&worker->mutex);
+    worker->listener = *listener;
+    worker->user = user;
+    memset(worker->name, 0, sizeof(worker->name));
+    snprintf(worker->name, sizeof(worker->name), "%s", name ? name : "context");
+    worker->resources_max = limits && limits->resources ? limits->resources : RESOURCES_DEFAULT;
+    if (limits && limits->queued_bytes) {
+        worker->channel.queue_max = limits->queued_bytes + QUEUE_BYTES_EXTRA;
+    }
+    int error = send_hello(worker, limits);
+    worker->taken = !error;
+    /* The worker's alone from now on, so that its end is seen; as is the page's descriptor. */
+    close(worker->pipe.write_fd);
+    worker->pipe.write_fd = -1;
+    close(worker->fence_fd);
+    worker->fence_fd = -1;
+    pthread_mutex_unlock(&worker->mutex);
+    platform_wake_signal(worker->watcher); /* to watch the pipe */
+    return error;
+}

@@ -1,0 +1,298 @@
+#include "ipc/worker_server.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "ipc/channel.h"
+#include "ipc/worker_protocol.h"
+#include "platform/platform.h"
+#include "renderer/context.h"
+#include "util/log.h"
+
+/* vesper bounds what it sends by the limits of its frontends. */
+#define REQUEST_BYTES_MAX (UINT32_C(1) << 30)
+/* Replies wait here when vesper does not read: one per create_blob. */
+#define REPLY_QUEUE_BYTES (UINT64_C(16) << 20)
+/* A driver that hangs when vesper has gone ends us by SIGALRM. */
+#define LAST_SECONDS 10
+
+struct server {
+    struct channel channel;
+    pthread_mutex_t mutex;     /* guards the sending side of the channel */
+    struct platform_wake wake; /* something was queued, or sending has failed */
+    struct worker_fence_page *fences;
+    struct platform_wake fence_pipe; /* the end for writing */
+    struct context *context;
+};
+
+/* ---- up-calls, on threads of the context ------------------------------------------------- */
+
+static void reply(struct server *server, const void *bytes, size_t size, int fd) {
+    pthread_mutex_lock(&server->mutex);
+    int error = channel_send(&server->channel, bytes, size, NULL, 0, &fd, fd >= 0 ? 1 : 0);
+    bool wake = error || channel_has_output(&server->channel);
+    pthread_mutex_unlock(&server->mutex);
+    if (error && error != -EPIPE) {
+        log_error("worker: an answer cannot be sent: %s", strerror(-error));
+    }
+    if (wake) {
+        platform_wake_signal(&server->wake);
+    }
+}
+
+static void blob_created(void *user, uint32_t resource_id, struct storage *storage, int error,
+                         const char *reason) {
+    struct worker_blob_created message = {
+        .kind = WORKER_BLOB_CREATED,
+        .resource_id = resource_id,
+        .error = storage ? 0 : error,
+    };
+    if (storage) {
+        message.storage_kind = storage_get_kind(storage);
+        message.caching = storage_get_caching(storage);
+        message.size = storage_get_size(storage);
+    } else {
+        snprintf(message.reason, sizeof(message.reason), "%s", reason ? reason : "refused");
+    }
+    reply(user, &message, sizeof(message), storage ? storage_get_fd(storage) : -1);
+}
+
+static void fence_retired(void *user, uint32_t ring_idx, uint64_t fence_id) {
+    struct server *server = user;
+    atomic_store(&server->fences->retired[ring_idx], fence_id);
+    if (atomic_exchange(&server->fences->changed, 1) == 0) {
+        platform_pipe_signal(&server->fence_pipe);
+    }
+}
+
+static void send_reason(struct server *server, uint32_t kind, const char *text) {
+    struct worker_reason message = {.kind = kind};
+    snprintf(message.text, sizeof(message.text), "%s", text);
+    reply(server, &message, sizeof(message), -1);
+}
+
+static void lost(void *user, const char *reason) {
+    send_reason(user, WORKER_LOST, reason);
+}
+
+static const struct context_listener listener = {
+    .blob_created = blob_created,
+    .fence_retired = fence_retired,
+    .lost = lost,
+};
+
+/* ---- requests ---------------------------------------------------------------------------- */
+
+/* Copies the fixed part, so that it is aligned; -EPROTO where it is not all there. */
+static int load(const struct channel_message *message, void *to, size_t size) {
+    if (message->size != size) {
+        return -EPROTO;
+    }
+    memcpy(to, message->bytes, size);
+    return 0;
+}
+
+static int take_fence_page(struct server *server, int fd) {
+    uint64_t size;
+    int error = platform_fd_size(fd, &size);
+    if (error || size < sizeof(struct worker_fence_page)) {
+        return error ? error : -EPROTO;
+    }
+    void *page;
+    error = platform_map_shared(fd, sizeof(struct worker_fence_page), &page);
+    if (!error) {
+        server->fences = page;
+    }
+    return error;
+}
+
+static int handle_hello(struct server *server, struct channel_message *message) {
+    struct worker_hello hello;
+    int error = load(message, &hello, sizeof(hello));
+    if (error || server->context || hello.protocol != WORKER_PROTOCOL || message->fd_count != 2) {
+        return -EPROTO;
+    }
+    error = take_fence_page(server, message->fds[0]);
+    if (error) {
+        return error;
+    }
+    server->fence_pipe.write_fd = message->fds[1];
+    message->fds[1] = -1;
+    hello.name[sizeof(hello.name) - 1] = '\0';
+    log_set_level((enum log_level)hello.log_level);
+    error = renderer_context_create(hello.name, &hello.limits, &listener, server, &server->context);
+    if (error) {
+        char reason[128];
+        snprintf(reason, sizeof(reason), "the worker cannot make a context: %s", strerror(-error));
+        send_reason(server, WORKER_LOST, reason);
+    }
+    return error;
+}
+
+static int handle_submit(struct server *server, const struct channel_message *message) {
+    const size_t head = sizeof(struct worker_submit);
+    if (message->size < head) {
+        return -EPROTO;
+    }
+    int error =
+        server->context->ops->submit(server->context, message->bytes + head, message->size - head);
+    return error == -ENOSPC ? 0 : error; /* the context is lost and says so itself */
+}
+
+static int handle_create_blob(struct server *server, const struct channel_message *message) {
+    struct worker_create_blob create;
+    int error = load(message, &create, sizeof(create));
+    return error ? error
+                 : server->context->ops->create_blob(server->context, create.resource_id,
+                                                     create.blob_id, create.flags, create.size);
+}
+
+static int handle_attach(struct server *server, struct channel_message *message) {
+    struct worker_attach attach;
+    int error = load(message, &attach, sizeof(attach));
+    if (error || message->fd_count != 1) {
+        return -EPROTO;
+    }
+    struct storage *storage;
+    error = storage_wrap_fd(message->fds[0], (enum storage_kind)attach.storage_kind,
+                            (enum storage_caching)attach.caching, attach.size, &storage);
+    message->fds[0] = -1;
+    if (!error) {
+        error = server->context->ops->attach(server->context, attach.resource_id, storage);
+        storage_unref(storage);
+    }
+    return error;
+}
+
+static int handle_detach(struct server *server, const struct channel_message *message) {
+    struct worker_detach detach;
+    int error = load(message, &detach, sizeof(detach));
+    return error ? error : server->context->ops->detach(server->context, detach.resource_id);
+}
+
+static int handle_fence(struct server *server, const struct channel_message *message) {
+    struct worker_fence fence;
+    int error = load(message, &fence, sizeof(fence));
+    if (error || fence.ring_idx >= CONTEXT_RING_IDX_COUNT) {
+        return -EPROTO;
+    }
+    return server->context->ops->fence(server->context, fence.ring_idx, fence.fence_id);
+}
+
+static int handle(struct server *server, struct channel_message *message) {
+    uint32_t kind;
+    if (message->size < sizeof(kind)) {
+        return -EPROTO;
+    }
+    memcpy(&kind, message->bytes, sizeof(kind));
+    if (kind == WORKER_HELLO) {
+        return handle_hello(server, message);
+    }
+    if (!server->context) {
+        return -EPROTO;
+    }
+    switch (kind) {
+    case WORKER_SUBMIT:
+        return handle_submit(server, message);
+    case WORKER_CREATE_BLOB:
+        return handle_create_blob(server, message);
+    case WORKER_ATTACH:
+        return handle_attach(server, message);
+    case WORKER_DETACH:
+        return handle_detach(server, message);
+    case WORKER_FENCE:
+        return handle_fence(server, message);
+    default:
+        return -EPROTO;
+    }
+}
+
+/* ---- the loop ---------------------------------------------------------------------------- */
+
+/* All that has come; 0: wait for more. */
+static int receive_all(struct server *server) {
+    for (;;) {
+        struct channel_message message;
+        int error = channel_receive(&server->channel, &message);
+        if (error) {
+            return error == -EAGAIN ? 0 : error;
+        }
+        error = handle(server, &message);
+        channel_close_fds(&message);
+        if (error) {
+            return error;
+        }
+    }
+}
+
+static int flush(struct server *server, bool *out_waiting) {
+    pthread_mutex_lock(&server->mutex);
+    int error = channel_flush(&server->channel);
+    *out_waiting = channel_has_output(&server->channel);
+    pthread_mutex_unlock(&server->mutex);
+    return error == -EAGAIN ? 0 : error;
+}
+
+static int serve(struct server *server) {
+    for (;;) {
+        bool waiting;
+        int error = flush(server, &waiting);
+        if (error) {
+            return error;
+        }
+        struct pollfd polls[2] = {
+            {server->channel.fd, (short)(POLLIN | (waiting ? POLLOUT : 0)), 0},
+            {server->wake.read_fd, POLLIN, 0},
+        };
+        if (poll(polls, 2, -1) < 0 && errno != EINTR) {
+            return -errno;
+        }
+        if (polls[1].revents) {
+            platform_wake_drain(&server->wake);
+        }
+        error = receive_all(server);
+        if (error) {
+            return error;
+        }
+    }
+}
+
+static int open_and_serve(struct server *server) {
+    char reason[WORKER_REASON_BYTES];
+    if (renderer_open_driver(reason, sizeof(reason))) {
+        send_reason(server, WORKER_FAILED, reason);
+    } else {
+        const struct worker_ready ready = {WORKER_READY, WORKER_PROTOCOL};
+        reply(server, &ready, sizeof(ready), -1);
+    }
+    int error = serve(server);
+    return error == -EPIPE || error == -ECONNRESET ? 0 : error;
+}
+
+int worker_server_run(int fd) {
+    struct server server = {.fence_pipe = {-1, -1}};
+    channel_init(&server.channel, fd, REQUEST_BYTES_MAX, REPLY_QUEUE_BYTES, NULL);
+    int error = platform_wake_init(&server.wake);
+    if (error) {
+        channel_finish(&server.channel);
+        return error;
+    }
+    pthread_mutex_init(&server.mutex, NULL);
+    error = open_and_serve(&server);
+    alarm(LAST_SECONDS);
+    if (server.context) {
+        server.context->ops->destroy(server.context);
+    }
+    if (server.fences) {
+        platform_unmap(server.fences, sizeof(*server.fences));
+    }
+    platform_wake_finish(&server.fence_pipe);
+    platform_wake_finish(&server.wake);
+    channel_finish(&server.channel);
+    pthread_mutex_destroy(&server.mutex);
+    return error;
+}
