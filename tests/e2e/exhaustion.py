@@ -27,8 +27,17 @@ def run_guest(settings, arguments, server, name, limit):
     return processes.run([settings.program(name)], env, limit * settings.scale)
 
 
-def descriptors(server):
-    return len(os.listdir(f"/proc/{server.process.pid}/fd"))
+def descriptors(pid):
+    return len(os.listdir(f"/proc/{pid}/fd"))
+
+
+def limit_all(server, kind, value_of, hard):
+    """Sets the soft limit of the server and of its workers, spare ones included."""
+    for pid in processes.tree(server.process.pid):
+        try:
+            resource.prlimit(pid, kind, (value_of(pid), hard))
+        except (FileNotFoundError, ProcessLookupError):
+            pass  # it has ended meanwhile
 
 
 def with_limit(settings, arguments, kind, value_of, words):
@@ -37,7 +46,7 @@ def with_limit(settings, arguments, kind, value_of, words):
         pid = server.process.pid
         run_guest(settings, arguments, server, "compute", 60)  # the driver has loaded its files
         before = resource.prlimit(pid, kind)
-        resource.prlimit(pid, kind, (value_of(server), before[1]))
+        limit_all(server, kind, value_of, before[1])
         starved = run_guest(settings, arguments, server, "memory", 15)
         server.check_alive()
         if not starved.status:
@@ -49,7 +58,7 @@ def with_limit(settings, arguments, kind, value_of, words):
             raise Failure(f"the log names none of {words}{server.explain()}")
         print(f"guest {starved.describe()}; {lines[0]}", flush=True)
 
-        resource.prlimit(pid, kind, before)
+        limit_all(server, kind, lambda _: before[0], before[1])
         after = run_guest(settings, arguments, server, "compute", 60)
         if after.status != 0:
             raise Failure(f"the next guest {after.describe()}{server.explain()}")
@@ -58,9 +67,9 @@ def with_limit(settings, arguments, kind, value_of, words):
 def test(settings, arguments):
     processes.require_proc()
     with_limit(settings, arguments, resource.RLIMIT_NOFILE,
-               lambda server: descriptors(server) + SPARE_DESCRIPTORS,
+               lambda pid: descriptors(pid) + SPARE_DESCRIPTORS,
                ["Too many open files", "open files"])
-    with_limit(settings, arguments, resource.RLIMIT_FSIZE, lambda server: LARGEST_FILE,
+    with_limit(settings, arguments, resource.RLIMIT_FSIZE, lambda pid: LARGEST_FILE,
                ["File too large"])
 
 

@@ -1,0 +1,141 @@
+/* What a worker process costs: a context until its first answer, and a round trip through a fence,
+ * beside a context on threads of this process. Started by hand:
+ *   vesper-bench-worker PATH-OF-VESPER-WORKER */
+#include <errno.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "ipc/worker_pool.h"
+#include "platform/platform.h"
+
+#define CREATIONS 50
+#define ROUND_TRIPS 20000
+
+typedef int (*create_context)(const char *name, const struct context_limits *limits,
+                              const struct context_listener *listener, void *user,
+                              struct context **out);
+
+/* The last fence retired, waited for as a frontend's thread does. */
+static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
+static pthread_cond_t cond;
+static uint64_t retired;
+
+static void blob_created(void *user, uint32_t resource_id, struct storage *storage, int error,
+                         const char *reason) {
+    (void)user, (void)resource_id, (void)storage, (void)error, (void)reason;
+}
+
+static void fence_retired(void *user, uint32_t ring_idx, uint64_t fence_id) {
+    (void)user, (void)ring_idx;
+    pthread_mutex_lock(&mutex);
+    retired = fence_id;
+    pthread_cond_signal(&cond);
+    pthread_mutex_unlock(&mutex);
+}
+
+static void lost(void *user, const char *reason) {
+    (void)user;
+    fprintf(stderr, "lost: %s\n", reason);
+    exit(1);
+}
+
+static const struct context_listener listener = {blob_created, fence_retired, lost};
+
+static void round_trip(struct context *context, uint64_t fence_id) {
+    context->ops->submit(context, NULL, 0);
+    context->ops->fence(context, 0, fence_id);
+    pthread_mutex_lock(&mutex);
+    while (retired != fence_id) {
+        pthread_cond_wait(&cond, &mutex);
+    }
+    pthread_mutex_unlock(&mutex);
+}
+
+static int compare(const void *a, const void *b) {
+    const uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
+    return x < y ? -1 : x > y;
+}
+
+static void print(const char *what, uint64_t *ns, size_t count) {
+    qsort(ns, count, sizeof(*ns), compare);
+    printf("%-44s median %9.1f us   90 %% %9.1f us\n", what, (double)ns[count / 2] / 1e3,
+           (double)ns[count * 9 / 10] / 1e3);
+}
+
+static struct context *create(create_context make) {
+    struct context *context;
+    retired = 0;
+    int error = make("bench", NULL, &listener, NULL, &context);
+    if (error) {
+        fprintf(stderr, "no context: %s\n", strerror(-error));
+        exit(1);
+    }
+    return context;
+}
+
+/* `pause_ns`: time for a spare to get ready. */
+static void measure_creation(const char *what, create_context make, uint64_t pause_ns) {
+    static uint64_t ns[CREATIONS];
+    for (int i = 0; i < CREATIONS; i++) {
+        for (uint64_t end = platform_now_ns() + pause_ns; platform_now_ns() < end;) {
+            pthread_mutex_lock(&mutex);
+            platform_cond_wait_until(&cond, &mutex, end);
+            pthread_mutex_unlock(&mutex);
+        }
+        const uint64_t start = platform_now_ns();
+        struct context *context = create(make);
+        round_trip(context, 1);
+        ns[i] = platform_now_ns() - start;
+        context->ops->destroy(context);
+    }
+    print(what, ns, CREATIONS);
+}
+
+static void measure_round_trips(const char *what, create_context make) {
+    static uint64_t ns[ROUND_TRIPS];
+    struct context *context = create(make);
+    round_trip(context, 1);
+    for (uint64_t i = 0; i < ROUND_TRIPS; i++) {
+        const uint64_t start = platform_now_ns();
+        round_trip(context, i + 2);
+        ns[i] = platform_now_ns() - start;
+    }
+    context->ops->destroy(context);
+    print(what, ns, ROUND_TRIPS);
+}
+
+static void with_pool(const char *program, uint32_t spares) {
+    char reason[512];
+    const struct worker_pool_options options = {.program = program, .spares = spares};
+    if (worker_pool_start(&options, reason, sizeof(reason))) {
+        fprintf(stderr, "%s\n", reason);
+        exit(1);
+    }
+    measure_creation(spares ? "process, spare: context to first reply"
+                            : "process, no spare: context to first reply",
+                     worker_context_create, spares ? UINT64_C(100000000) : 0);
+    if (spares) {
+        measure_round_trips("process: submit and fence", worker_context_create);
+    }
+    worker_pool_stop();
+}
+
+int main(int argc, char **argv) {
+    if (argc != 2) {
+        fprintf(stderr, "usage: %s PATH-OF-VESPER-WORKER\n", argv[0]);
+        return 2;
+    }
+    platform_cond_init(&cond);
+    char reason[512];
+    if (renderer_open_driver(reason, sizeof(reason))) {
+        fprintf(stderr, "%s\n", reason);
+        return 1;
+    }
+    measure_creation("threads: context to first reply", renderer_context_create, 0);
+    measure_round_trips("threads: submit and fence", renderer_context_create);
+    with_pool(argv[1], 1);
+    with_pool(argv[1], 0);
+    return 0;
+}
