@@ -420,15 +420,15 @@ static void flush(struct worker *worker) {
     }
 }
 
-uint64_t worker_attend(struct worker *worker, uint64_t now_ns) {
+uint64_t worker_attend(struct worker *worker, const struct pollfd polls[2], uint64_t now_ns) {
     pthread_mutex_lock(&worker->mutex);
-    if (!worker->cut && !worker->destroyed) {
+    if (!worker->cut && channel_has_output(&worker->channel)) {
         flush(worker);
     }
-    if (!worker->cut && !worker->destroyed) {
+    if (!worker->cut && polls && polls[0].revents) {
         receive_messages(worker);
     }
-    if (worker->taken && !worker->destroyed && worker->fences) {
+    if (worker->taken && !worker->destroyed && polls && polls[1].revents) {
         read_fences(worker);
     }
     uint64_t next_ns = attend_process(worker, now_ns);

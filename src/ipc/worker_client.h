@@ -16,7 +16,8 @@ struct worker_blob; /* a create_blob not answered yet */
 
 struct worker {
     struct context base; /* first */
-    struct worker *next; /* the pool's */
+    struct worker *next; /* the pool's, as is the next */
+    uint32_t poll_at;    /* its entries among the polls; 0: none yet */
     pthread_mutex_t mutex; /* guards everything below; listeners' locks are taken inside */
     const struct platform_wake *watcher; /* signalled where the pool's thread must look */
 
@@ -60,9 +61,10 @@ int worker_take(struct worker *worker, const char *name, const struct context_li
 
 /* What to poll for: the socket's and the pipe's entry; descriptors -1 where there is nothing. */
 void worker_polls(struct worker *worker, struct pollfd polls[2]);
-/* Handles what has come, what time has brought, and makes up-calls. Returns when it wants to be
+/* Handles what has come, which `polls` says (NULL: not polled yet), what time has brought, and makes
+ * up-calls. Returns when it wants to be
  * called again at the latest (UINT64_MAX: when something comes). */
-uint64_t worker_attend(struct worker *worker, uint64_t now_ns);
+uint64_t worker_attend(struct worker *worker, const struct pollfd polls[2], uint64_t now_ns);
 /* Nothing more will happen: free it. */
 bool worker_is_over(struct worker *worker);
 /* Ends a worker that serves nobody, as destroy does for one that does. Any thread. */

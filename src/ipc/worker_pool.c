@@ -13,6 +13,8 @@
 #define GRACE_MS_DEFAULT 3000
 /* The first worker's word; drivers may be slow to load. */
 #define READY_NS (UINT64_C(60000) * NS_PER_MS)
+/* A context that begins has the processor to itself first. */
+#define REFILL_DELAY_NS (UINT64_C(50) * NS_PER_MS)
 /* Processes of destroyed contexts that have not ended yet. */
 #define ENDING_MAX 256
 
@@ -26,6 +28,7 @@ static struct {
     uint32_t spares;
     struct worker *workers;
     uint32_t count;
+    uint64_t refill_ns; /* when to start spares; 0: at any time */
     bool spare_failed; /* no further attempt before the next context */
     struct pollfd *polls; /* the thread's own */
     uint32_t poll_capacity;
@@ -130,6 +133,7 @@ static uint32_t prepare_polls(void) {
     uint32_t at = 1;
     for (struct worker *worker = pool.workers; worker; worker = worker->next) {
         worker_polls(worker, &pool.polls[at]);
+        worker->poll_at = at;
         at += 2;
     }
     return at;
@@ -138,7 +142,8 @@ static uint32_t prepare_polls(void) {
 static uint64_t attend_all(uint64_t now_ns) {
     uint64_t next_ns = UINT64_MAX;
     for (struct worker *worker = pool.workers; worker; worker = worker->next) {
-        uint64_t wanted_ns = worker_attend(worker, now_ns);
+        const struct pollfd *polls = worker->poll_at ? &pool.polls[worker->poll_at] : NULL;
+        uint64_t wanted_ns = worker_attend(worker, polls, now_ns);
         next_ns = wanted_ns < next_ns ? wanted_ns : next_ns;
     }
     return next_ns;
@@ -156,19 +161,23 @@ static void *watch(void *argument) {
     pthread_mutex_lock(&pool.mutex);
     for (;;) {
         const uint64_t now_ns = platform_now_ns();
-        const uint64_t next_ns = attend_all(now_ns);
+        uint64_t next_ns = attend_all(now_ns);
         pthread_cond_broadcast(&pool.answered);
         sweep();
         if (pool.stopping && !pool.workers) {
             break;
         }
-        if (pool.running) {
+        if (pool.running && now_ns >= pool.refill_ns) {
             keep_spares();
+            pool.refill_ns = 0;
+        }
+        if (pool.refill_ns && pool.refill_ns < next_ns) {
+            next_ns = pool.refill_ns;
         }
         const uint32_t entries = prepare_polls();
         pthread_mutex_unlock(&pool.mutex);
         int ready = poll(pool.polls, entries, entries ? timeout_until(next_ns, now_ns) : 10);
-        if (ready > 0 && pool.polls[0].revents) {
+        if (ready > 0 && entries && pool.polls[0].revents) {
             platform_wake_drain(&pool.wake);
         }
         pthread_mutex_lock(&pool.mutex);
@@ -295,6 +304,7 @@ int worker_context_create(const char *name, const struct context_limits *limits,
     }
     if (!error) {
         pool.spare_failed = false;
+        pool.refill_ns = platform_now_ns() + REFILL_DELAY_NS;
         error = worker_take(worker, name, limits, listener, user);
     }
     pthread_mutex_unlock(&pool.mutex);
