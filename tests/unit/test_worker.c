@@ -1,0 +1,253 @@
+/* The pool against workers that keep no rules: this program is the worker, too, and does what the
+ * environment says. Each costs its context alone, with the reason told, and leaves nothing. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <errno.h>
+#include <poll.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "ipc/channel.h"
+#include "ipc/worker_pool.h"
+#include "ipc/worker_protocol.h"
+#include "open_descriptors.h"
+#include "platform/platform.h"
+#include "renderer/storage.h"
+#include "util/log.h"
+
+#define DEEDS "VESPER_TEST_WORKER"
+
+/* ---- the worker ------------------------------------------------------------------------- */
+
+static struct channel channel;
+
+static void say(const void *bytes, size_t size, int fd) {
+    channel_send(&channel, bytes, size, NULL, 0, &fd, fd >= 0 ? 1 : 0);
+}
+
+static void say_blob(uint32_t resource_id, uint64_t size, int fd) {
+    const struct worker_blob_created created = {
+        .kind = WORKER_BLOB_CREATED,
+        .resource_id = resource_id,
+        .caching = STORAGE_CACHED,
+        .size = size,
+    };
+    say(&created, sizeof(created), fd);
+}
+
+static int unsealed(void) {
+    char path[] = "/tmp/vesper-worker-XXXXXX";
+    int fd = mkstemp(path);
+    unlink(path);
+    return ftruncate(fd, 4096) ? -1 : fd;
+}
+
+static void do_deed(const char *deed) {
+    int sealed;
+    platform_shm_create("test", 4096, &sealed);
+    if (!strcmp(deed, "garbage")) {
+        platform_socket_send(PLATFORM_SPAWN_FD, "garbage garbage", 15, -1);
+    } else if (!strcmp(deed, "kind")) {
+        say((uint32_t[]){77}, 4, -1);
+    } else if (!strcmp(deed, "unasked")) {
+        say_blob(99, 4096, sealed);
+    } else if (!strcmp(deed, "large")) {
+        say_blob(7, 1 << 20, sealed);
+    } else if (!strcmp(deed, "unsealed")) {
+        say_blob(7, 4096, unsealed());
+    } else if (!strcmp(deed, "nothing")) {
+        say_blob(7, 4096, -1);
+    } else if (!strcmp(deed, "exit")) {
+        _exit(3);
+    } else if (!strcmp(deed, "abort")) {
+        raise(SIGKILL);
+    } else if (!strcmp(deed, "good")) {
+        say_blob(7, 4096, sealed);
+    }
+}
+
+static int be_worker(const char *deed) {
+    channel_init(&channel, PLATFORM_SPAWN_FD, 1 << 20, 1 << 20, NULL);
+    if (!strcmp(deed, "failed")) {
+        struct worker_reason failed = {.kind = WORKER_FAILED, .text = "no driver here"};
+        say(&failed, sizeof(failed), -1);
+    } else {
+        const struct worker_ready ready = {WORKER_READY, WORKER_PROTOCOL};
+        say(&ready, sizeof(ready), -1);
+    }
+    for (;;) {
+        struct channel_message message;
+        int error = channel_receive(&channel, &message);
+        if (error == -EAGAIN) {
+            poll(&(struct pollfd){PLATFORM_SPAWN_FD, POLLIN, 0}, 1, -1);
+        } else if (error && !strcmp(deed, "stay")) {
+            pause();
+        } else if (error) {
+            return 0;
+        } else if (*(const uint32_t *)(const void *)message.bytes == WORKER_CREATE_BLOB) {
+            do_deed(deed);
+        }
+    }
+}
+
+/* ---- the listener ----------------------------------------------------------------------- */
+
+static struct {
+    pthread_mutex_t mutex;
+    pthread_cond_t cond;
+    int lost, blobs, refused;
+    uint64_t retired;
+    char reason[256];
+} heard;
+
+static void blob_created(void *user, uint32_t resource_id, struct storage *storage, int error,
+                         const char *reason) {
+    (void)user, (void)error, (void)reason, (void)resource_id;
+    pthread_mutex_lock(&heard.mutex);
+    heard.blobs += storage != NULL;
+    heard.refused += storage == NULL;
+    pthread_cond_broadcast(&heard.cond);
+    pthread_mutex_unlock(&heard.mutex);
+}
+
+static void fence_retired(void *user, uint32_t ring_idx, uint64_t fence_id) {
+    (void)user, (void)ring_idx;
+    pthread_mutex_lock(&heard.mutex);
+    heard.retired = fence_id;
+    pthread_cond_broadcast(&heard.cond);
+    pthread_mutex_unlock(&heard.mutex);
+}
+
+static void lost(void *user, const char *reason) {
+    (void)user;
+    pthread_mutex_lock(&heard.mutex);
+    heard.lost++;
+    snprintf(heard.reason, sizeof(heard.reason), "%s", reason);
+    pthread_mutex_unlock(&heard.mutex);
+}
+
+static const struct context_listener listener = {blob_created, fence_retired, lost};
+
+/* ---- the tests --------------------------------------------------------------------------- */
+
+static char own_path[4096];
+
+static int start(const char *deed, char *reason, size_t size) {
+    memset(&heard, 0, sizeof(heard));
+    pthread_mutex_init(&heard.mutex, NULL);
+    platform_cond_init(&heard.cond);
+    setenv(DEEDS, deed, 1);
+    const struct worker_pool_options options = {.program = own_path, .spares = 1, .grace_ms = 200};
+    return worker_pool_start(&options, reason, size);
+}
+
+/* Every process is reaped, every descriptor closed. */
+static void stop(int descriptors) {
+    worker_pool_stop();
+    assert_int_equal(waitpid(-1, NULL, WNOHANG), -1);
+    assert_int_equal(errno, ECHILD);
+    assert_int_equal(count_open_descriptors(), descriptors);
+}
+
+static struct context *ask(void) {
+    struct context *context;
+    assert_int_equal(worker_context_create("test", NULL, &listener, NULL, &context), 0);
+    assert_int_equal(context->ops->create_blob(context, 7, 0, CONTEXT_BLOB_MAPPABLE, 4096), 0);
+    assert_int_equal(context->ops->fence(context, 0, 5), 0);
+    return context;
+}
+
+static void expect_loss(const char *deed, const char *words) {
+    const int descriptors = count_open_descriptors();
+    char reason[256];
+    assert_int_equal(start(deed, reason, sizeof(reason)), 0);
+    struct context *context = ask();
+    pthread_mutex_lock(&heard.mutex);
+    while (heard.retired != 5 || !heard.refused) {
+        pthread_cond_wait(&heard.cond, &heard.mutex); /* for ever: meson's limit ends it */
+    }
+    assert_int_equal(heard.lost, 1);
+    assert_int_equal(heard.blobs, 0);
+    if (!strstr(heard.reason, words)) {
+        fail_msg("%s: \"%s\" does not say \"%s\"", deed, heard.reason, words);
+    }
+    pthread_mutex_unlock(&heard.mutex);
+    context->ops->destroy(context);
+    stop(descriptors);
+}
+
+static void test_hostile_workers(void **state) {
+    (void)state;
+    expect_loss("garbage", "broke the protocol");
+    expect_loss("kind", "broke the protocol");
+    expect_loss("unasked", "broke the protocol");
+    expect_loss("large", "broke the protocol");
+    expect_loss("unsealed", "broke the protocol");
+    expect_loss("nothing", "broke the protocol");
+    expect_loss("exit", "ended with status 3");
+    expect_loss("abort", "ended by signal 9");
+}
+
+static void test_good_worker(void **state) {
+    (void)state;
+    const int descriptors = count_open_descriptors();
+    char reason[256];
+    assert_int_equal(start("good", reason, sizeof(reason)), 0);
+    struct context *context = ask();
+    pthread_mutex_lock(&heard.mutex);
+    while (!heard.blobs) {
+        pthread_cond_wait(&heard.cond, &heard.mutex);
+    }
+    assert_int_equal(heard.lost, 0);
+    pthread_mutex_unlock(&heard.mutex);
+    context->ops->destroy(context);
+    stop(descriptors);
+}
+
+static void test_worker_that_stays(void **state) {
+    (void)state;
+    const int descriptors = count_open_descriptors();
+    char reason[256];
+    assert_int_equal(start("stay", reason, sizeof(reason)), 0);
+    struct context *context = ask();
+    context->ops->destroy(context);
+    stop(descriptors); /* it was killed: this returns */
+    assert_int_equal(heard.lost, 0);
+}
+
+static void test_driver_that_cannot_be_opened(void **state) {
+    (void)state;
+    const int descriptors = count_open_descriptors();
+    char reason[256];
+    assert_true(start("failed", reason, sizeof(reason)) < 0);
+    assert_string_equal(reason, "no driver here");
+    stop(descriptors);
+}
+
+int main(void) {
+    const char *deed = getenv(DEEDS);
+    if (deed) {
+        return be_worker(deed);
+    }
+    log_set_level(LOG_SILENT);
+    if (platform_own_path(own_path, sizeof(own_path))) {
+        return 1;
+    }
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_good_worker),
+        cmocka_unit_test(test_hostile_workers),
+        cmocka_unit_test(test_worker_that_stays),
+        cmocka_unit_test(test_driver_that_cannot_be_opened),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
