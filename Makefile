@@ -6,6 +6,7 @@ FUZZ_SECONDS = 600
 help:
 	@echo 'make demo            draw something through Mesa'\''s Venus driver and Vesper'
 	@echo 'make check           build and run all tests'
+	@echo 'make check-darwin    compile, link and analyze for macOS on Linux (part of check)'
 	@echo 'make check-sanitize  the same under sanitizers, and fuzz for 30 seconds per target'
 	@echo 'make fuzz            fuzz for FUZZ_SECONDS=$(FUZZ_SECONDS) per target'
 	@echo 'make bench           measure against native and against the peer server'
@@ -18,7 +19,12 @@ demo:
 	@tools/env tools/demo
 
 check:
-	@tools/env tools/check release
+	@tools/darwin/fetch
+	@tools/env tools/check darwin release
+
+check-darwin:
+	@tools/darwin/fetch
+	@tools/env tools/check darwin
 
 check-sanitize:
 	@tools/env tools/check asan tsan:threads fuzz:fuzz
@@ -44,4 +50,4 @@ format:
 clean:
 	rm -rf build
 
-.PHONY: help demo check check-sanitize fuzz bench bench-vm build format clean
+.PHONY: help demo check check-darwin check-sanitize fuzz bench bench-vm build format clean
