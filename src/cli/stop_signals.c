@@ -1,6 +1,7 @@
 #include "cli/stop_signals.h"
 
 #include <signal.h>
+#include <stddef.h>
 
 static void (*stop_running)(void *argument);
 static void *running;

@@ -8,7 +8,7 @@
 #include "platform/platform.h"
 
 /* Shared by the caller, who may give up, and the request; the last of them frees it. */
-struct wait {
+struct capture_wait {
     pthread_mutex_t mutex;
     pthread_cond_t ended;
     bool is_ended;
@@ -16,14 +16,14 @@ struct wait {
     int error;
 };
 
-static void wait_free(struct wait *wait) {
+static void wait_free(struct capture_wait *wait) {
     pthread_cond_destroy(&wait->ended);
     pthread_mutex_destroy(&wait->mutex);
     free(wait);
 }
 
 static void end(void *user, int error) {
-    struct wait *wait = user;
+    struct capture_wait *wait = user;
     pthread_mutex_lock(&wait->mutex);
     wait->is_ended = true;
     wait->error = error;
@@ -35,8 +35,8 @@ static void end(void *user, int error) {
     }
 }
 
-static struct wait *wait_new(void) {
-    struct wait *wait = calloc(1, sizeof(*wait));
+static struct capture_wait *wait_new(void) {
+    struct capture_wait *wait = calloc(1, sizeof(*wait));
     if (!wait) {
         return NULL;
     }
@@ -57,7 +57,7 @@ error_mutex:
 
 int capture_presenter_write_and_wait(struct presenter *presenter, uint32_t scanout,
                                      const char *path, uint64_t deadline_ns) {
-    struct wait *wait = wait_new();
+    struct capture_wait *wait = wait_new();
     if (!wait) {
         return -ENOMEM;
     }

@@ -144,7 +144,7 @@ static int map_at_multiple(int fd, uint64_t size, uint64_t alignment, void **out
 int storage_map_aligned(struct storage *storage, uint64_t alignment, void **out_pointer) {
     void *pointer = atomic_load_explicit(&storage->pointer, memory_order_acquire);
     if (!pointer) {
-        void *mapped;
+        void *mapped = NULL;
         int error = alignment <= platform_page_size()
                         ? platform_map_shared(storage->fd, storage->size, &mapped)
                         : map_at_multiple(storage->fd, storage->size, alignment, &mapped);
