@@ -3,6 +3,9 @@
 #ifndef VESPER_CLI_COMMANDS_H
 #define VESPER_CLI_COMMANDS_H
 
+/* Says whether and how this computer can serve a guest; CLI_FAILED where it cannot. */
+int command_doctor(int argc, char **argv);
+
 /* Starts a stock QEMU with Vesper as its virtio-gpu. */
 int command_run(int argc, char **argv);
 

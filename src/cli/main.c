@@ -8,6 +8,7 @@ static const struct {
     const char *name, *summary;
     int (*run)(int argc, char **argv);
 } commands[] = {
+    {"doctor", "say what this computer can give a guest, and why not more", command_doctor},
     {"run", "start a virtual machine with a GPU", command_run},
     {"serve", "be the GPU of a virtual machine", command_serve},
     {"vtest", "serve Vulkan to Mesa's Venus driver over a Unix socket", command_vtest},

@@ -12,6 +12,11 @@
 
 static pthread_mutex_t open_mutex = PTHREAD_MUTEX_INITIALIZER;
 static _Atomic(PFN_vkGetInstanceProcAddr) entry_point;
+static _Atomic(const char *) library_name;
+
+const char *driver_get_library(void) {
+    return atomic_load_explicit(&library_name, memory_order_acquire);
+}
 
 PFN_vkGetInstanceProcAddr driver_get_entry(void) {
     return atomic_load_explicit(&entry_point, memory_order_acquire);
@@ -67,6 +72,9 @@ int renderer_open_driver(char *reason, size_t reason_size) {
         const char *const *names = platform_vulkan_libraries();
         for (; *names && !entry; names++) {
             entry = open_library(*names, reason, reason_size);
+            if (entry) {
+                atomic_store_explicit(&library_name, *names, memory_order_release);
+            }
         }
         driver_set_entry(entry);
     }

@@ -8,6 +8,10 @@
 /* The loader's (or driver's) entry point; NULL before renderer_open_driver. Any thread. */
 PFN_vkGetInstanceProcAddr driver_get_entry(void);
 
+/* The name by which the library was opened; NULL before, and for an entry that was put in its
+ * place. Static storage. Any thread. */
+const char *driver_get_library(void);
+
 /* Puts `entry` in the place of the system's library: tests and fuzzers run on a null driver.
  * Before any context exists. */
 void driver_set_entry(PFN_vkGetInstanceProcAddr entry);

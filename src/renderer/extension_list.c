@@ -119,6 +119,24 @@ static bool may_pass(const char *name, const struct memory_plan *plan) {
     return plan->strategy == &memory_strategy_dma_buf || !IS_ONE_OF(dma_buf_only, name);
 }
 
+const char *extension_list_why_withheld(const char *name, const struct memory_plan *plan) {
+    if (!find_known(name)) {
+        return "not known to the Venus protocol of this build";
+    }
+    if (IS_ONE_OF(emulated, name)) {
+        return NULL; /* offered, but by us */
+    }
+    if (IS_ONE_OF(not_served, name)) {
+        return "served by the guest itself, or not at all";
+    }
+    if (may_pass(name, plan)) {
+        return NULL;
+    }
+    return plan->emulates_dma_buf && IS_ONE_OF(emulated_with_dma_bufs, name)
+               ? NULL
+               : "needs memory that the driver exports as dma-bufs";
+}
+
 static void append_passed(struct offer *offer, const VkExtensionProperties *host,
                           uint32_t host_count, const struct memory_plan *plan) {
     for (uint32_t i = 0; i < host_count; i++) {

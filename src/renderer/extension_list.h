@@ -23,4 +23,8 @@ VkResult extension_list_offer(const VkExtensionProperties *host, uint32_t host_c
                               const struct memory_plan *plan, VkExtensionProperties **out,
                               uint32_t *out_count);
 
+/* Why a guest is not offered `name`, an extension of the host, under `plan`: static words, NULL
+ * where it is offered. Any thread. */
+const char *extension_list_why_withheld(const char *name, const struct memory_plan *plan);
+
 #endif

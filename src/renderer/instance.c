@@ -28,7 +28,7 @@ static const char *const core_extensions[] = {
 
 /* ---- before there is an instance --------------------------------------------------------- */
 
-static uint32_t host_instance_version(void) {
+uint32_t instance_host_version(void) {
     PFN_vkEnumerateInstanceVersion enumerate =
         (PFN_vkEnumerateInstanceVersion)driver_get_entry()(NULL, "vkEnumerateInstanceVersion");
     uint32_t version = VK_API_VERSION_1_0;
@@ -54,7 +54,7 @@ static bool ask_portability(PFN_vkGetInstanceProcAddr entry) {
 }
 
 /* Asked once per library: the loader opens every installed driver to answer. */
-static bool host_lists_portability(void) {
+bool instance_host_lists_portability(void) {
     static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
     static PFN_vkGetInstanceProcAddr asked;
     static bool listed;
@@ -73,7 +73,7 @@ static bool host_lists_portability(void) {
 void vn_handle_vkEnumerateInstanceVersion(struct vn_stream *s,
                                           struct vn_vkEnumerateInstanceVersion *a) {
     (void)s;
-    *a->pApiVersion = version_cap(host_instance_version());
+    *a->pApiVersion = version_cap(instance_host_version());
     a->ret = VK_SUCCESS;
 }
 
@@ -117,25 +117,23 @@ static uint32_t choose_api_version(const VkInstanceCreateInfo *info) {
     return version < VK_API_VERSION_1_1 ? VK_API_VERSION_1_1 : version_cap(version);
 }
 
-static void explain_failure(const struct renderer_context *context, VkResult result) {
+static void explain_failure(const char *name, VkResult result) {
     if (result == VK_ERROR_INCOMPATIBLE_DRIVER) {
         log_error("%s: the host has no usable Vulkan driver (VK_ERROR_INCOMPATIBLE_DRIVER): "
                   "the Vulkan library found no driver manifest, or none of the drivers it names "
                   "could be loaded (VK_LOADER_DEBUG=error,driver tells more)",
-                  context->name);
+                  name);
     } else {
-        log_error("%s: the host's vkCreateInstance failed with %d", context->name, (int)result);
+        log_error("%s: the host's vkCreateInstance failed with %d", name, (int)result);
     }
 }
 
-static VkResult create_host_instance(const struct renderer_context *context,
-                                     const VkInstanceCreateInfo *guest_info, uint32_t api_version,
-                                     VkInstance *out) {
-    uint32_t host_version = host_instance_version();
+VkResult instance_create_host(const char *name, const VkInstanceCreateInfo *guest_info,
+                              uint32_t api_version, VkInstance *out) {
+    uint32_t host_version = instance_host_version();
     if (host_version < VK_API_VERSION_1_1) {
-        log_error("%s: the host's Vulkan library offers version %u.%u; 1.1 is needed",
-                  context->name, VK_API_VERSION_MAJOR(host_version),
-                  VK_API_VERSION_MINOR(host_version));
+        log_error("%s: the host's Vulkan library offers version %u.%u; 1.1 is needed", name,
+                  VK_API_VERSION_MAJOR(host_version), VK_API_VERSION_MINOR(host_version));
         return VK_ERROR_INCOMPATIBLE_DRIVER;
     }
     /* The names go through: drivers know applications by them. */
@@ -151,7 +149,7 @@ static VkResult create_host_instance(const struct renderer_context *context,
         .pApplicationInfo = &application,
     };
     static const char *const portability = VK_KHR_PORTABILITY_ENUMERATION_EXTENSION_NAME;
-    if (host_lists_portability()) {
+    if (instance_host_lists_portability()) {
         info.flags = VK_INSTANCE_CREATE_ENUMERATE_PORTABILITY_BIT_KHR;
         info.enabledExtensionCount = 1;
         info.ppEnabledExtensionNames = &portability;
@@ -160,7 +158,7 @@ static VkResult create_host_instance(const struct renderer_context *context,
         (PFN_vkCreateInstance)driver_get_entry()(NULL, "vkCreateInstance");
     VkResult result = create ? create(&info, NULL, out) : VK_ERROR_INITIALIZATION_FAILED;
     if (result < 0) {
-        explain_failure(context, result);
+        explain_failure(name, result);
     }
     return result;
 }
@@ -172,7 +170,7 @@ static VkResult create_instance(struct renderer_context *context, struct instanc
         return result;
     }
     instance->api_version = choose_api_version(info);
-    result = create_host_instance(context, info, instance->api_version, out);
+    result = instance_create_host(context->name, info, instance->api_version, out);
     if (result < 0) {
         return result;
     }

@@ -19,6 +19,15 @@ struct instance {
     uint32_t device_count;
 };
 
+/* The version of the host's Vulkan library, and whether it lists VK_KHR_portability_enumeration (then
+ * every host instance is made with it and its flag). After renderer_open_driver. Any thread. */
+uint32_t instance_host_version(void);
+bool instance_host_lists_portability(void);
+/* Makes the instance of the host for a guest's `guest_info`, of which only the application's names
+ * matter; `name` appears in messages. Errors are logged with their cause. Any thread. */
+VkResult instance_create_host(const char *name, const VkInstanceCreateInfo *guest_info,
+                              uint32_t api_version, VkInstance *out);
+
 /* vkDestroyInstance for the guest's command and for what is left at the end: destroys leftover
  * devices, then the host instance, and forgets the ids. */
 void instance_destroy(struct stream *stream, struct instance *instance);

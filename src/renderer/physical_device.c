@@ -49,18 +49,16 @@ static VkResult list_queue_families(const struct vn_instance_table *vk, VkPhysic
     return VK_SUCCESS;
 }
 
-static void apply_options(struct memory_plan *plan, const struct renderer_context *context) {
-    if (plan->emulates_dma_buf && context->limits.no_emulated_dma_bufs) {
+static void apply_options(struct memory_plan *plan, const struct context_limits *limits) {
+    if (plan->emulates_dma_buf && limits->no_emulated_dma_bufs) {
         plan->emulates_dma_buf = false;
         plan->no_dma_buf_reason = "they are not asked for";
     }
 }
 
-/* Fills all but the object. VK_ERROR_INCOMPATIBLE_DRIVER, with a sentence in `reason`, where the
- * guest cannot use the device. On failure physical_device_finish frees what there is. */
-static VkResult examine(const struct renderer_context *context, struct physical_device *device,
-                        const struct vn_instance_table *vk, VkPhysicalDevice handle, char *reason,
-                        size_t reason_size) {
+VkResult physical_device_examine(const struct context_limits *limits,
+                                 struct physical_device *device, const struct vn_instance_table *vk,
+                                 VkPhysicalDevice handle, char *reason, size_t reason_size) {
     device->vk = vk;
     vk->GetPhysicalDeviceProperties(handle, &device->properties);
     device->properties.apiVersion = version_cap(device->properties.apiVersion);
@@ -78,7 +76,7 @@ static VkResult examine(const struct renderer_context *context, struct physical_
                           device->host_extension_count, reason, reason_size)) {
         return VK_ERROR_INCOMPATIBLE_DRIVER;
     }
-    apply_options(&device->memory, context);
+    apply_options(&device->memory, limits);
     result = list_queue_families(vk, handle, &device->queue_families, &device->queue_family_count);
     if (result < 0) {
         snprintf(reason, reason_size, "there is no memory for its description");
@@ -118,7 +116,8 @@ static bool is_usable(const struct renderer_context *context, const struct insta
     struct physical_device device;
     memset(&device, 0, sizeof(device));
     char reason[256];
-    VkResult result = examine(context, &device, &instance->table, handle, reason, sizeof(reason));
+    VkResult result = physical_device_examine(&context->limits, &device, &instance->table, handle,
+                                              reason, sizeof(reason));
     if (result >= 0 && device.memory.no_dma_buf_reason && !context->limits.no_emulated_dma_bufs) {
         log_info("%s: the host's device \"%s\" gives guests no dma-bufs, pictures for displays are "
                  "copied: %s",
@@ -189,7 +188,8 @@ static VkResult bind_id(struct vn_stream *s, struct instance *instance, uint32_t
     VkPhysicalDevice handle = instance->host_devices[index];
     char reason[256];
     const struct renderer_context *context = stream_from(s)->context;
-    VkResult result = examine(context, device, &instance->table, handle, reason, sizeof(reason));
+    VkResult result = physical_device_examine(&context->limits, device, &instance->table, handle,
+                                              reason, sizeof(reason));
     if (result < 0) {
         log_error("%s: the host's device \"%s\" has become unusable: %s", context->name,
                   device->properties.deviceName, reason);

@@ -5,6 +5,7 @@
 #define VESPER_RENDERER_PHYSICAL_DEVICE_H
 
 #include "protocol/object.h"
+#include "renderer/context.h"
 #include "renderer/memory_strategy.h"
 
 struct physical_device {
@@ -30,6 +31,13 @@ bool physical_device_offers(const struct physical_device *device, const char *ex
 bool physical_device_is_emulated(const struct physical_device *device, const char *extension);
 /* True if the guest is offered the host's own image modifiers. Any thread. */
 bool physical_device_has_host_modifiers(const struct physical_device *device);
+/* Fills all but the object of a zeroed record for the host's device `handle`.
+ * VK_ERROR_INCOMPATIBLE_DRIVER, with a sentence in `reason`, where a guest cannot use the device;
+ * other errors are the host's. In every case physical_device_finish frees what there is. Any
+ * thread. */
+VkResult physical_device_examine(const struct context_limits *limits,
+                                 struct physical_device *device, const struct vn_instance_table *vk,
+                                 VkPhysicalDevice handle, char *reason, size_t reason_size);
 /* Frees what the record points to (not the record). */
 void physical_device_finish(struct physical_device *device);
 

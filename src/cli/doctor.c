@@ -1,0 +1,230 @@
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+
+#include "cli/commands.h"
+#include "cli/options.h"
+#include "cli/qemu.h"
+#include "cli/sheet.h"
+#include "platform/platform.h"
+#include "renderer/driver.h"
+#include "renderer/extension_list.h"
+#include "renderer/report.h"
+#include "renderer/version.h"
+
+struct doctor {
+    struct sheet sheet;
+    uint32_t device_count, usable_count;
+};
+
+static void put_version(struct sheet *sheet, const char *name, uint32_t version) {
+    sheet_format(sheet, name, "%u.%u.%u", VK_API_VERSION_MAJOR(version),
+                 VK_API_VERSION_MINOR(version), VK_API_VERSION_PATCH(version));
+}
+
+/* ---- devices ----------------------------------------------------------------------------- */
+
+static void put_guest_version(struct sheet *sheet, const struct report_device *report) {
+    put_version(sheet, "Vulkan of the driver", report->host.apiVersion);
+    put_version(sheet, "Vulkan of a guest, at most", report->device->properties.apiVersion);
+    const bool is_capped = version_cap(report->host.apiVersion) != report->host.apiVersion;
+    sheet_text(sheet, "what holds the version down",
+               is_capped ? "the Vulkan registry that this Vesper was built with"
+                         : "the driver's own version");
+}
+
+static void put_memory(struct sheet *sheet, const struct report_device *report) {
+    const struct memory_plan *plan = &report->device->memory;
+    sheet_text(sheet, "memory strategy", plan->strategy ? plan->strategy->name : NULL);
+    if (report->no_host_import) {
+        sheet_text(sheet, "not host-import, because", report->no_host_import);
+    }
+    if (report->no_dma_buf) {
+        sheet_text(sheet, "not dma-buf, because", report->no_dma_buf);
+    }
+    if (!plan->strategy) {
+        return;
+    }
+    sheet_number(sheet, "sizes are rounded to bytes", plan->size_alignment);
+    sheet_flag(sheet, "tiled images in shared memory", !plan->types_without_tiled_images);
+    sheet_flag(sheet, "dma-bufs are emulated", plan->emulates_dma_buf);
+    if (plan->no_dma_buf_reason) {
+        sheet_text(sheet, "not emulated, because", plan->no_dma_buf_reason);
+    }
+}
+
+/* On one screen only what is out of a guest's reach because of this host is worth a line each. */
+static void put_extensions(struct sheet *sheet, const struct report_device *report) {
+    const struct physical_device *device = report->device;
+    sheet_number(sheet, "extensions of the driver", device->host_extension_count);
+    sheet_number(sheet, "extensions offered to a guest", device->extension_count);
+    uint32_t unknown = 0;
+    sheet_open(sheet, "extensions withheld", false);
+    for (uint32_t i = 0; i < device->host_extension_count; i++) {
+        const char *name = device->host_extensions[i].extensionName;
+        const char *why = extension_list_why_withheld(name, &device->memory);
+        const bool is_unknown = why && strstr(why, "not known");
+        unknown += is_unknown;
+        if (why && (sheet->is_json || !is_unknown)) {
+            sheet_text(sheet, name, why);
+        }
+    }
+    if (!sheet->is_json && unknown) {
+        sheet_format(sheet, "and", "%u not known to the Venus protocol of this build (--json)",
+                     unknown);
+    }
+    sheet_close(sheet);
+}
+
+static void put_device(const struct report_device *report, void *user) {
+    struct doctor *doctor = user;
+    struct sheet *sheet = &doctor->sheet;
+    doctor->device_count++;
+    doctor->usable_count += !report->refusal;
+    sheet_open(sheet, "device", false);
+    sheet_text(sheet, "name", report->host.deviceName);
+    sheet_flag(sheet, "a guest can use it", !report->refusal);
+    if (report->refusal) {
+        sheet_text(sheet, "why not", report->refusal);
+    }
+    put_guest_version(sheet, report);
+    sheet_flag(sheet, "portability subset", report->has_portability_subset);
+    put_memory(sheet, report);
+    if (!report->refusal) {
+        put_extensions(sheet, report);
+    }
+    sheet_close(sheet);
+}
+
+/* ---- the host ---------------------------------------------------------------------------- */
+
+static void put_searched(struct sheet *sheet) {
+    static const char *const variables[] = {"VK_DRIVER_FILES", "VK_ICD_FILENAMES",
+                                            "VK_ADD_DRIVER_FILES", "VK_LOADER_DRIVERS_SELECT",
+                                            "VK_LOADER_DRIVERS_DISABLE"};
+    sheet_open(sheet, "libraries searched", true);
+    for (const char *const *name = platform_vulkan_libraries(); *name; name++) {
+        sheet_text(sheet, "-", *name);
+    }
+    sheet_close(sheet);
+    sheet_open(sheet, "variables that choose drivers", false);
+    for (size_t i = 0; i < sizeof(variables) / sizeof(variables[0]); i++) {
+        const char *value = getenv(variables[i]);
+        if (value) {
+            sheet_text(sheet, variables[i], value);
+        }
+    }
+    sheet_close(sheet);
+}
+
+static void put_devices(struct doctor *doctor, struct report_host *host) {
+    sheet_open(&doctor->sheet, "devices", true);
+    report_host_devices(host, put_device, doctor);
+    sheet_close(&doctor->sheet);
+}
+
+static const char *choose_advice(const struct doctor *doctor, bool has_library,
+                                 const struct report_host *host) {
+    if (!has_library) {
+        return "install the Vulkan loader (Debian: libvulkan1; Homebrew: vulkan-loader molten-vk)";
+    }
+    if (host->library_version < VK_API_VERSION_1_1) {
+        return "install a Vulkan library of version 1.1 or later";
+    }
+    if (host->instance_result == VK_ERROR_INCOMPATIBLE_DRIVER || !doctor->device_count) {
+        return "install a Vulkan driver (Debian: mesa-vulkan-drivers; Homebrew: molten-vk), or "
+               "correct the variables that choose drivers";
+    }
+    if (host->instance_result < 0) {
+        return "the driver fails to start: VK_LOADER_DEBUG=error,driver tells more";
+    }
+    return doctor->usable_count ? NULL : "update the driver: each device says what it lacks";
+}
+
+static void put_vulkan(struct doctor *doctor, const char **advice) {
+    struct sheet *sheet = &doctor->sheet;
+    struct report_host host = {0};
+    char reason[512];
+    const bool has_library = renderer_open_driver(reason, sizeof(reason)) == 0;
+    sheet_open(sheet, "Vulkan", false);
+    put_searched(sheet);
+    sheet_text(sheet, "library", has_library ? driver_get_library() : NULL);
+    if (has_library) {
+        put_devices(doctor, &host);
+        put_version(sheet, "version of the library", host.library_version);
+        sheet_flag(sheet, "portability enumeration", host.lists_portability);
+        sheet_format(sheet, "vkCreateInstance", "%d", (int)host.instance_result);
+    } else {
+        sheet_text(sheet, "why not", reason);
+    }
+    sheet_close(sheet);
+    *advice = choose_advice(doctor, has_library, &host);
+}
+
+static void put_system(struct sheet *sheet) {
+    sheet_open(sheet, "system", false);
+    sheet_number(sheet, "bytes of a page", platform_page_size());
+    sheet_number(sheet, "processors", platform_processor_count());
+    platform_raise_descriptor_limit();
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_NOFILE, &limit) == 0) {
+        sheet_number(sheet, "open descriptors, at most", (uint64_t)limit.rlim_cur);
+    }
+    sheet_close(sheet);
+}
+
+static void put_qemu(struct sheet *sheet) {
+    char reason[512];
+    const char *program = qemu_default_program();
+    const int error = qemu_check(program, reason, sizeof(reason));
+    sheet_open(sheet, "virtual machines", false);
+    sheet_text(sheet, "QEMU", program);
+    sheet_flag(sheet, "fit for 'vesper run'", !error);
+    if (error) {
+        sheet_text(sheet, "why not", reason);
+    }
+    sheet_text(sheet, "accelerator", platform_qemu_accelerator());
+    sheet_close(sheet);
+}
+
+static int diagnose(bool is_json) {
+    struct doctor doctor = {0};
+    const char *advice;
+    sheet_begin(&doctor.sheet, is_json);
+    sheet_text(&doctor.sheet, "vesper", VESPER_VERSION);
+    put_vulkan(&doctor, &advice);
+    put_system(&doctor.sheet);
+    put_qemu(&doctor.sheet);
+    sheet_flag(&doctor.sheet, "a guest can be served", doctor.usable_count > 0);
+    if (advice) {
+        sheet_text(&doctor.sheet, "what to do", advice);
+    }
+    sheet_end(&doctor.sheet);
+    return doctor.usable_count ? CLI_OK : CLI_FAILED;
+}
+
+static void print_help(const struct cli_option *options) {
+    puts("Usage: vesper doctor [OPTION…]\n"
+         "\n"
+         "Says what this computer can give a guest, what it cannot, and why.\n"
+         "\n"
+         "Options:");
+    cli_print_options(options);
+    puts("\n"
+         "Exit codes: 0 a guest can be served, 1 it cannot, 2 wrong usage.");
+}
+
+int command_doctor(int argc, char **argv) {
+    bool is_json = false;
+    const struct cli_option table[] = {
+        {"--json", CLI_SWITCH, &is_json, "", "one JSON object, for programs"},
+        {0},
+    };
+    int result = cli_parse_options("doctor", table, argc, argv);
+    if (result == CLI_HELP) {
+        print_help(table);
+        return CLI_OK;
+    }
+    return result == CLI_OK ? diagnose(is_json) : result;
+}
