@@ -1,0 +1,65 @@
+#!/usr/bin/env python3
+"""vesper doctor says the truth with a driver, and without one."""
+
+import json
+import os
+import subprocess
+import sys
+
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+import environment
+from environment import Failure, Skip
+
+
+def ask(vesper, drivers, *arguments):
+    variables = {name: value for name, value in os.environ.items()
+                 if not name.startswith(environment.CLEARED)}
+    return subprocess.run([vesper, "doctor", *arguments], stdin=subprocess.DEVNULL,
+                          stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, timeout=60,
+                          env={**variables, "VK_DRIVER_FILES": drivers})
+
+
+def expect(condition, text, done):
+    if not condition:
+        raise Failure(f"{text}\nexit status {done.returncode}\n{done.stdout}\n{done.stderr}")
+
+
+def check_with_driver(vesper):
+    driver = environment.manifest("lvp", "backports")
+    done = ask(vesper, driver, "--json")
+    sheet = json.loads(done.stdout)
+    device = sheet["Vulkan"]["devices"][0]
+    expect(done.returncode == 0 and sheet["a guest can be served"], "a guest can be served", done)
+    expect("llvmpipe" in device["name"] and device["memory strategy"] == "host-import",
+           "the driver and its strategy", done)
+    expect(device["extensions offered to a guest"] > 100, "extensions", done)
+    expect("VK_KHR_map_memory2" in device["extensions withheld"], "withheld extensions", done)
+    done = ask(vesper, driver)
+    expect(done.returncode == 0 and "a guest can be served: yes" in done.stdout, "plain text", done)
+
+
+def check_without_driver(vesper):
+    done = ask(vesper, "/nonexistent", "--json")
+    sheet = json.loads(done.stdout)
+    expect(done.returncode == 1 and not sheet["a guest can be served"], "no driver", done)
+    expect(sheet["Vulkan"]["devices"] == [], "no devices", done)
+    expect("install a Vulkan driver" in sheet["what to do"], "the advice", done)
+    expect("found no driver manifest" in done.stderr, "the cause", done)
+
+
+def main():
+    vesper = os.path.abspath(sys.argv[1])
+    try:
+        check_without_driver(vesper)
+        check_with_driver(vesper)
+    except Skip as missing:
+        print(missing)
+        return environment.SKIP
+    except Failure as failure:
+        print(f"FAILED: {failure}")
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
