@@ -2,6 +2,7 @@
 # first of them sets up.
 
 FUZZ_SECONDS = 600
+SOAK_BOOTS = 100
 
 help:
 	@echo 'make demo            draw something through Mesa'\''s Venus driver and Vesper'
@@ -11,6 +12,7 @@ help:
 	@echo 'make fuzz            fuzz for FUZZ_SECONDS=$(FUZZ_SECONDS) per target'
 	@echo 'make bench           measure against native and against the peer server'
 	@echo 'make bench-vm        the same in a machine, against QEMU'\''s own virtio-gpu-gl'
+	@echo 'make soak            boot a machine SOAK_BOOTS=$(SOAK_BOOTS) times; nothing may grow'
 	@echo 'make build           build only (build/release)'
 	@echo 'make format          format all C files'
 	@echo 'make clean           remove the folder build'
@@ -41,6 +43,11 @@ bench-vm:
 	@tools/env tools/setup/guest
 	@tools/env bench/run_vm
 
+soak:
+	@tools/env tools/build release
+	@tools/env tools/setup/guest
+	@tools/env python3 tests/vm/soak.py --boots $(SOAK_BOOTS)
+
 build:
 	@tools/env tools/build release
 
@@ -50,4 +57,4 @@ format:
 clean:
 	rm -rf build
 
-.PHONY: help demo check check-darwin check-sanitize fuzz bench bench-vm build format clean
+.PHONY: help demo check check-darwin check-sanitize fuzz bench bench-vm soak build format clean
