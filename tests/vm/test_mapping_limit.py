@@ -1,0 +1,56 @@
+#!/usr/bin/env python3
+"""test_mapping_limit.py …: a guest maps more memory than `--max-mappings` allows. Its program gets an
+error of Vulkan, the server's message names the option, and what comes after works."""
+
+import argparse
+import pathlib
+import re
+
+import gpu
+import image
+from machine import Machine
+from verdict import conclude, expect
+
+LIMIT = 48
+SECONDS = 60
+
+
+def run_in(guest, device, arguments):
+    def program(text):
+        return guest.check(f"/mnt/programs/drm/{text}", SECONDS, mesa=arguments.mesa)
+
+    print("-- more than the limit", flush=True)
+    output = program("guest_vm_bench --only memory --live 100")
+    cap = re.search(r"^live_mappings_cap ([0-9]+) (VK_ERROR_[A-Z_]+)$", output, re.MULTILINE)
+    expect(cap, f"the program met no limit:\n{output}")
+    expect(0 < int(cap[1]) <= LIMIT, f"{cap[1]} memories were mapped with a limit of {LIMIT}")
+    expect("(--max-mappings)" in device.log(), "the server's messages do not name the option")
+    print(f"   {cap[1]} memories were mapped, then {cap[2]}", flush=True)
+
+    print("-- afterwards", flush=True)
+    program("guest_drm_memory --mappings 20")
+    device.check_alive()
+    expect(guest.process.poll() is None, "QEMU has ended")
+
+
+def run(arguments):
+    image.folder()
+    with gpu.Vesper(arguments.vesper, outputs=1,
+                    arguments=("--max-mappings", str(LIMIT))) as device:
+        with Machine(kernel=arguments.kernel, programs=arguments.programs,
+                     memory_backend=arguments.memory_backend, **device.settings()) as guest:
+            run_in(guest, device, arguments)
+
+
+def parse_arguments():
+    parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
+    parser.add_argument("--vesper", default=str(image.REPO / "build/release/src/cli/vesper"))
+    parser.add_argument("--programs", type=pathlib.Path,
+                        default=image.REPO / "build/release/tests/guest")
+    parser.add_argument("--kernel", choices=image.KERNELS, default="backports")
+    parser.add_argument("--mesa", choices=["stable", "backports"], default="backports")
+    parser.add_argument("--memory-backend", choices=["memfd", "shm"], default="memfd")
+    return parser.parse_args()
+
+
+conclude(run, parse_arguments())
