@@ -17,7 +17,7 @@
 #include "platform/platform.h"
 
 #define RECEIVE_MAX 100000
-#define QUEUE_MAX 300000
+#define QUEUE_MAX 400000 /* three of the largest messages, where the socket takes nothing */
 
 /* ---- calls that fail -------------------------------------------------------------------- */
 

@@ -1,9 +1,12 @@
 #!/usr/bin/env python3
-"""test_isolation.py …: programs in a guest whose rings or context streams wait for ever, beside one that
-makes round trips and one that flips pages: those go on as if they were alone."""
+"""test_isolation.py …: programs in a guest whose rings or context streams wait for ever, and one whose
+worker is stopped, beside one that makes round trips and one that flips pages: those go on as if they
+were alone."""
 
 import argparse
+import os
 import pathlib
+import signal
 import sys
 
 import display
@@ -33,6 +36,29 @@ def others_go_on(guest, device, arguments):
         expect(talk.looked > 0, f"{program}: no picture was looked at")
 
 
+def busy_workers(device):
+    """Those that serve a context: a spare one has a single thread."""
+    found = set()
+    for children in pathlib.Path(f"/proc/{device.process.pid}/task").glob("*/children"):
+        for pid in children.read_text().split():
+            try:
+                found |= {int(pid)} if len(os.listdir(f"/proc/{pid}/task")) > 1 else set()
+            except FileNotFoundError:
+                pass  # it has just ended
+    return found
+
+
+def stop_worker(guest, device, arguments):
+    """The worker of a program that was running; the program hangs."""
+    before = busy_workers(device)
+    number = guest.begin("exec /mnt/programs/guest_forever", mesa=arguments.mesa)
+    guest.wait_output(number, "forever on", PATIENCE)
+    guest.wait_until(lambda: busy_workers(device) - before, PATIENCE, "a worker")
+    for pid in busy_workers(device) - before:
+        os.kill(pid, signal.SIGSTOP)
+    return number
+
+
 def run_in(device, arguments):
     with Machine(kernel=arguments.kernel, programs=arguments.programs,
                  memory_backend=arguments.memory_backend, **device.settings()) as guest:
@@ -42,7 +68,10 @@ def run_in(device, arguments):
             print(f"-- one more waits for ever: {where}", flush=True)
             numbers.append(begin_stuck(guest, where))
             others_go_on(guest, device, arguments)
-        expect(device.counts()["contexts"] >= before + len(STUCK), "the stuck contexts ended")
+        print("-- the worker of another is stopped", flush=True)
+        numbers.append(stop_worker(guest, device, arguments))
+        others_go_on(guest, device, arguments)
+        expect(device.counts()["contexts"] >= before + len(numbers), "the stuck contexts ended")
         expect(not [n for n in numbers if n in guest.statuses], "a stuck program has ended")
         print("-- they are killed", flush=True)
         for number in numbers:
@@ -50,6 +79,7 @@ def run_in(device, arguments):
             guest.finish(number, PATIENCE)
         guest.wait_until(lambda: device.counts()["contexts"] <= before, PATIENCE,
                          "the contexts of killed programs")
+        guest.wait_until(lambda: not busy_workers(device), PATIENCE, "the end of their workers")
         others_go_on(guest, device, arguments)
 
 
