@@ -10,7 +10,7 @@ import subprocess
 HERE = pathlib.Path(__file__).resolve().parent
 TARGET = "aarch64-linux-gnu"
 # Headers of the build machine that do not depend on the processor.
-SHARED_HEADERS = ("vulkan", "vk_video")
+SHARED_HEADERS = ("vulkan", "vk_video", "SDL3")
 DROPPED = ("-MD", "-g")
 DROPPED_WITH_VALUE = ("-MQ", "-MF", "-o", "-c")
 
