@@ -85,39 +85,17 @@ int platform_fd_size(int fd, uint64_t *out_size) {
 
 /* ---- wake-ups -------------------------------------------------------------------------- */
 
-static int prepare_wake_end(int fd) {
-    int result = set_close_on_exec(fd);
-    return result < 0 ? result : system_set_nonblocking(fd);
-}
-
 int platform_wake_init(struct platform_wake *wake) {
-    int ends[2];
-    if (pipe(ends) < 0) {
-        return -errno;
+    int error = platform_pipe_init(wake);
+    if (!error && fcntl(wake->write_fd, F_SETNOSIGPIPE, 1) < 0) {
+        error = -errno;
+        platform_wake_finish(wake);
     }
-    int result = prepare_wake_end(ends[0]);
-    if (result == 0) {
-        result = prepare_wake_end(ends[1]);
-    }
-    if (result == 0 && fcntl(ends[1], F_SETNOSIGPIPE, 1) < 0) {
-        result = -errno;
-    }
-    if (result < 0) {
-        close(ends[0]);
-        close(ends[1]);
-        return result;
-    }
-    wake->read_fd = ends[0];
-    wake->write_fd = ends[1];
-    return 0;
+    return error;
 }
 
 void platform_wake_signal(const struct platform_wake *wake) {
-    int saved = errno;
-    /* EAGAIN means a full pipe, which polls readable as it should. */
-    while (write(wake->write_fd, "", 1) < 0 && errno == EINTR) {
-    }
-    errno = saved;
+    platform_pipe_signal(wake);
 }
 
 void platform_wake_drain(const struct platform_wake *wake) {
@@ -208,10 +186,7 @@ int platform_socket_accept(int listen_fd, int *out_fd) {
     if (fd < 0) {
         return -errno;
     }
-    int result = set_close_on_exec(fd);
-    if (result == 0) {
-        result = system_set_nonblocking(fd);
-    }
+    int result = system_set_close_on_exec_and_nonblocking(fd);
     if (result < 0) {
         close(fd);
         return result;

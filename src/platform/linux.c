@@ -22,11 +22,6 @@
 /* The kernel's limit, less the "memfd:" that it puts in front. */
 #define MEMFD_LABEL_BYTES 250
 
-/* 0 or a negative errno, with errno left in place. */
-static int set_close_on_exec_and_nonblocking(int fd) {
-    return fcntl(fd, F_SETFD, FD_CLOEXEC) < 0 ? -errno : system_set_nonblocking(fd);
-}
-
 /* ---- memory ---------------------------------------------------------------------------- */
 
 static int create_memfd(const char *label) {
@@ -109,28 +104,17 @@ int platform_fd_size(int fd, uint64_t *out_size) {
 /* Kernels and sandboxes without eventfd. The end to write is opened to read, too, where that can
  * be done: a pipe whose every reader has gone would raise SIGPIPE. */
 static int init_wake_pipe(struct platform_wake *wake) {
-    int ends[2];
-    if (pipe(ends) < 0) {
-        return -errno;
+    int error = platform_pipe_init(wake);
+    if (error) {
+        return error;
     }
     char path[32];
-    snprintf(path, sizeof(path), "/proc/self/fd/%d", ends[1]);
-    int both = open(path, O_RDWR | O_CLOEXEC);
+    snprintf(path, sizeof(path), "/proc/self/fd/%d", wake->write_fd);
+    int both = open(path, O_RDWR | O_CLOEXEC | O_NONBLOCK);
     if (both >= 0) {
-        close(ends[1]);
-        ends[1] = both;
+        close(wake->write_fd);
+        wake->write_fd = both;
     }
-    int result = set_close_on_exec_and_nonblocking(ends[0]);
-    if (result == 0) {
-        result = set_close_on_exec_and_nonblocking(ends[1]);
-    }
-    if (result < 0) {
-        close(ends[0]);
-        close(ends[1]);
-        return result;
-    }
-    wake->read_fd = ends[0];
-    wake->write_fd = ends[1];
     return 0;
 }
 
@@ -241,7 +225,7 @@ static int accept_any(int listen_fd) {
         return fd;
     }
     fd = accept(listen_fd, NULL, NULL);
-    if (fd >= 0 && set_close_on_exec_and_nonblocking(fd) < 0) {
+    if (fd >= 0 && system_set_close_on_exec_and_nonblocking(fd) < 0) {
         close(fd);
         return -1;
     }

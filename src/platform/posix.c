@@ -72,6 +72,10 @@ int system_set_nonblocking(int fd) {
     return 0;
 }
 
+int system_set_close_on_exec_and_nonblocking(int fd) {
+    return fcntl(fd, F_SETFD, FD_CLOEXEC) < 0 ? -errno : system_set_nonblocking(fd);
+}
+
 void platform_wake_finish(struct platform_wake *wake) {
     if (wake->read_fd >= 0) {
         close(wake->read_fd);
@@ -343,9 +347,7 @@ int platform_socket_pair(int out_fds[2]) {
         return -errno;
     }
     for (int i = 0; i < 2; i++) {
-        int result = fcntl(out_fds[i], F_SETFD, FD_CLOEXEC) < 0
-                         ? -errno
-                         : system_set_nonblocking(out_fds[i]);
+        int result = system_set_close_on_exec_and_nonblocking(out_fds[i]);
         if (result < 0) {
             close(out_fds[0]);
             close(out_fds[1]);
@@ -454,8 +456,7 @@ int platform_pipe_init(struct platform_wake *wake) {
         return -errno;
     }
     for (int i = 0; i < 2; i++) {
-        int result =
-            fcntl(ends[i], F_SETFD, FD_CLOEXEC) < 0 ? -errno : system_set_nonblocking(ends[i]);
+        int result = system_set_close_on_exec_and_nonblocking(ends[i]);
         if (result < 0) {
             close(ends[0]);
             close(ends[1]);

@@ -6,8 +6,9 @@
 
 /* ---- posix.c --------------------------------------------------------------------------- */
 
-/* Returns 0 or a negative errno. */
+/* Both return 0 or a negative errno, with errno left in place. */
 int system_set_nonblocking(int fd);
+int system_set_close_on_exec_and_nonblocking(int fd);
 
 /* ---- linux.c, darwin.c ----------------------------------------------------------------- */
 
