@@ -21,7 +21,7 @@ struct window_scanout {
     struct window_view view;
     struct front_buffer front;
     _Atomic(bool) announced; /* an event for it is on its way to the main thread */
-    bool shown_closed;       /* the person closed it; a picture opens it again */
+    bool closed_by_person;   /* until its picture has gone once: no window */
 };
 
 struct window_host {
@@ -29,7 +29,6 @@ struct window_host {
     struct presenter *software;
     uint32_t event_frame, event_stop; /* of SDL, ours */
     uint32_t open_count;
-    bool has_opened;
     _Atomic(bool) stopped;
     struct window_scanout scanouts[PRESENTER_SCANOUTS_MAX];
 };
@@ -62,33 +61,38 @@ static uint32_t get_index(const struct window_host *host, const struct window_sc
     return (uint32_t)(scanout - host->scanouts);
 }
 
+/* A frame of a scanout without a window may give it one. */
+static bool open_window(struct window_host *host, struct window_scanout *scanout, bool signal,
+                        uint32_t width, uint32_t height) {
+    if (!signal) {
+        scanout->closed_by_person = false;
+        return false;
+    }
+    if (scanout->closed_by_person || !window_view_open(&scanout->view, &host->options,
+                                                       get_index(host, scanout), width, height)) {
+        return false;
+    }
+    host->open_count++;
+    return true;
+}
+
 static void show_frame(struct window_host *host, struct window_scanout *scanout) {
     atomic_store(&scanout->announced, false);
     front_buffer_lock(&scanout->front);
     const uint32_t width = scanout->front.width, height = scanout->front.height;
     const bool signal = scanout->front.signal;
     front_buffer_unlock(&scanout->front);
-    bool all = false;
-    if (!scanout->view.window) {
-        if (!signal || scanout->shown_closed ||
-            !window_view_open(&scanout->view, &host->options, get_index(host, scanout), width,
-                              height)) {
-            scanout->shown_closed &= signal;
-            return;
-        }
-        host->open_count++;
-        host->has_opened = true;
-        all = true;
-    } else if (scanout->view.width != width || scanout->view.height != height) {
-        window_view_follow_mode(&scanout->view, &host->options, width, height);
-        all = true;
+    const bool is_new = !scanout->view.window;
+    if (is_new && !open_window(host, scanout, signal, width, height)) {
+        return;
     }
-    window_view_draw(&scanout->view, &host->options, &scanout->front, all);
+    const bool other_mode = window_view_follow_mode(&scanout->view, &host->options, width, height);
+    window_view_draw(&scanout->view, &host->options, &scanout->front, is_new || other_mode);
 }
 
 static void close_window(struct window_host *host, struct window_scanout *scanout) {
     window_view_close(&scanout->view);
-    scanout->shown_closed = true;
+    scanout->closed_by_person = true;
     host->open_count--;
     if (host->open_count == 0 && host->options.closed) {
         host->options.closed(host->options.user);

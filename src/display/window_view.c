@@ -61,10 +61,10 @@ bool window_view_get_size(const struct window_view *view, uint32_t *out_width,
     return true;
 }
 
-void window_view_follow_mode(struct window_view *view, const struct window_options *options,
+bool window_view_follow_mode(struct window_view *view, const struct window_options *options,
                              uint32_t width, uint32_t height) {
     if (view->width == width && view->height == height) {
-        return;
+        return false;
     }
     view->width = width;
     view->height = height;
@@ -75,6 +75,7 @@ void window_view_follow_mode(struct window_view *view, const struct window_optio
     if (!fits && !options->full_screen && !(sdl.GetWindowFlags(view->window) & fixed)) {
         set_pixel_size(view, width, height);
     }
+    return true;
 }
 
 /* ---- drawing ------------------------------------------------------------------------------ */

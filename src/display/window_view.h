@@ -27,8 +27,9 @@ void window_view_close(struct window_view *view);
 void window_view_draw(struct window_view *view, const struct window_options *options,
                       struct front_buffer *front, bool all);
 
-/* Gives the open window the size of a new mode of the guest, unless the window has it. */
-void window_view_follow_mode(struct window_view *view, const struct window_options *options,
+/* Gives the open window the size of a new mode of the guest, unless the window has it. False where
+ * the mode is the one that it had. */
+bool window_view_follow_mode(struct window_view *view, const struct window_options *options,
                              uint32_t width, uint32_t height);
 
 /* The window's size in pixels; false where it is hidden or empty. */
