@@ -4,31 +4,17 @@
  *              units of 8 bytes), then the words behind the request's type
  *   128 …      what `act` does, with one byte as its argument */
 #include <errno.h>
-#include <pthread.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
-#include "device/device.h"
+#include "around_device.h"
 #include "device/wire.h"
+#include "input.h"
+#include "need.h"
 #include "target.h"
 #include "util/log.h"
 
-#define RAM_ADDRESS 0x10000
-#define RAM_BYTES 0x10000
-#define REGION_BYTES (UINT64_C(1) << 24)
-#define SCANOUTS 2
 #define REQUESTS_MAX 1024
-#define CONTEXTS_MAX 8
-#define BLOBS_MAX 64
 #define MAP_CALLS_MAX 1024
-
-static void need(bool ok, const char *what) {
-    if (!ok) {
-        fprintf(stderr, "fuzz: %s: failed\n", what);
-        abort();
-    }
-}
 
 static const uint32_t commands[] = {
     WIRE_GET_DISPLAY_INFO,
@@ -73,212 +59,6 @@ enum act {
     ACT_MEMORY, /* 0: the guest has none */
 };
 
-/* ---- contexts ---------------------------------------------------------------------------- */
-
-struct fuzz_context {
-    struct context base;
-    struct context_listener listener;
-    void *user;
-    uint32_t index;
-    struct {
-        uint32_t resource_id;
-        uint64_t size;
-    } blobs[BLOBS_MAX];
-    uint32_t blob_count;
-    uint64_t fences[CONTEXT_RING_IDX_COUNT];
-};
-
-/* The mutex keeps a context alive while something is said for it. */
-static pthread_mutex_t contexts_mutex = PTHREAD_MUTEX_INITIALIZER;
-static struct fuzz_context *contexts[CONTEXTS_MAX];
-
-static struct fuzz_context *from(struct context *context) {
-    return (struct fuzz_context *)context;
-}
-
-static int fuzz_submit(struct context *context, const void *bytes, size_t size) {
-    (void)context, (void)bytes;
-    need(size % 4 == 0, "a size that is a multiple of 4");
-    return 0;
-}
-
-static int fuzz_create_blob(struct context *context, uint32_t resource_id, uint64_t blob_id,
-                            uint32_t flags, uint64_t size) {
-    struct fuzz_context *fuzz = from(context);
-    (void)blob_id, (void)flags;
-    need(resource_id != 0 && size > 0, "a blob that can be");
-    if (fuzz->blob_count == BLOBS_MAX) {
-        return -ENOMEM;
-    }
-    fuzz->blobs[fuzz->blob_count].resource_id = resource_id;
-    fuzz->blobs[fuzz->blob_count++].size = size;
-    return 0;
-}
-
-static int fuzz_attach(struct context *context, uint32_t resource_id, struct storage *storage) {
-    (void)context, (void)resource_id;
-    need(storage_get_size(storage) > 0, "storage");
-    return 0;
-}
-
-static int fuzz_detach(struct context *context, uint32_t resource_id) {
-    (void)context, (void)resource_id;
-    return 0;
-}
-
-static int fuzz_fence(struct context *context, uint32_t ring_idx, uint64_t fence_id) {
-    need(ring_idx < CONTEXT_RING_IDX_COUNT && fence_id > from(context)->fences[ring_idx],
-         "fences that grow");
-    from(context)->fences[ring_idx] = fence_id;
-    return 0;
-}
-
-static void fuzz_destroy(struct context *context) {
-    pthread_mutex_lock(&contexts_mutex);
-    contexts[from(context)->index] = NULL;
-    pthread_mutex_unlock(&contexts_mutex);
-    free(context);
-}
-
-static const struct context_ops fuzz_context_ops = {
-    .submit = fuzz_submit,
-    .create_blob = fuzz_create_blob,
-    .attach = fuzz_attach,
-    .detach = fuzz_detach,
-    .fence = fuzz_fence,
-    .destroy = fuzz_destroy,
-};
-
-static int fuzz_create_context(const char *name, const struct context_limits *limits,
-                               const struct context_listener *listener, void *user,
-                               struct context **out) {
-    (void)name, (void)limits;
-    pthread_mutex_lock(&contexts_mutex);
-    uint32_t index = 0;
-    while (index < CONTEXTS_MAX && contexts[index]) {
-        index++;
-    }
-    struct fuzz_context *context = index < CONTEXTS_MAX ? calloc(1, sizeof(*context)) : NULL;
-    if (context) {
-        context->base.ops = &fuzz_context_ops;
-        context->listener = *listener;
-        context->user = user;
-        context->index = index;
-        contexts[index] = context;
-        *out = &context->base;
-    }
-    pthread_mutex_unlock(&contexts_mutex);
-    return context ? 0 : -ENOMEM;
-}
-
-static void fuzz_get_capset(uint8_t out[CONTEXT_CAPSET_VENUS_SIZE]) {
-    memset(out, 1, CONTEXT_CAPSET_VENUS_SIZE);
-}
-
-/* The mutex is held. */
-static void answer_blob(struct fuzz_context *context, bool good) {
-    if (context->blob_count == 0) {
-        return;
-    }
-    const uint32_t id = context->blobs[0].resource_id;
-    const uint64_t size = context->blobs[0].size;
-    context->blob_count--;
-    memmove(&context->blobs[0], &context->blobs[1],
-            context->blob_count * sizeof(context->blobs[0]));
-    struct storage *storage = NULL;
-    if (good && size <= 65536 && storage_create_shm("vesper-fuzz", size, &storage)) {
-        storage = NULL;
-    }
-    context->listener.blob_created(context->user, id, storage, storage ? 0 : -ENOMEM, NULL);
-    storage_unref(storage);
-}
-
-static void speak(uint32_t index, enum act act, uint8_t argument) {
-    pthread_mutex_lock(&contexts_mutex);
-    struct fuzz_context *context = contexts[index % CONTEXTS_MAX];
-    if (context && act == ACT_RETIRE) {
-        const uint32_t ring = argument % CONTEXT_RING_IDX_COUNT;
-        context->listener.fence_retired(context->user, ring, context->fences[ring]);
-    } else if (context && act == ACT_LOSE) {
-        context->listener.lost(context->user, "fuzz");
-    } else if (context) {
-        answer_blob(context, act == ACT_ANSWER_BLOB);
-    }
-    pthread_mutex_unlock(&contexts_mutex);
-}
-
-/* ---- the presenter ----------------------------------------------------------------------- */
-
-struct fuzz_presenter {
-    struct presenter base;
-    struct presenter_listener listener;
-    void *user;
-    bool shown[SCANOUTS];
-    uint64_t token;
-};
-
-static struct fuzz_presenter *presenter_from(struct presenter *presenter) {
-    return (struct fuzz_presenter *)presenter;
-}
-
-static void fuzz_set_listener(struct presenter *presenter,
-                              const struct presenter_listener *listener, void *user) {
-    presenter_from(presenter)->listener =
-        listener ? *listener : (struct presenter_listener){NULL, NULL};
-    presenter_from(presenter)->user = user;
-}
-
-static int fuzz_show(struct presenter *presenter, uint32_t scanout,
-                     const struct presenter_picture *picture, const struct presenter_rect *source) {
-    const uint64_t size =
-        picture->storage ? storage_get_size(picture->storage) : pages_get_size(picture->pages);
-    need(scanout < SCANOUTS, "a scanout that exists");
-    need(picture->offset + (uint64_t)picture->stride * (picture->height - 1) +
-                 picture->width * UINT64_C(4) <=
-             size,
-         "a picture inside of its memory");
-    need((uint64_t)source->x + source->width <= picture->width &&
-             (uint64_t)source->y + source->height <= picture->height,
-         "a source inside of its picture");
-    presenter_from(presenter)->shown[scanout] = true;
-    return 0;
-}
-
-static void fuzz_hide(struct presenter *presenter, uint32_t scanout) {
-    need(scanout < SCANOUTS, "a scanout that exists");
-    presenter_from(presenter)->shown[scanout] = false;
-}
-
-static void fuzz_flush(struct presenter *presenter, uint32_t scanout,
-                       const struct presenter_rect *damage, uint64_t token) {
-    struct fuzz_presenter *fuzz = presenter_from(presenter);
-    need(scanout < SCANOUTS && fuzz->shown[scanout], "a scanout that shows something");
-    need(damage->width > 0 && damage->height > 0 && token > fuzz->token, "a flush");
-    fuzz->token = token;
-}
-
-static void fuzz_set_cursor(struct presenter *presenter, uint32_t scanout, const uint32_t *pixels,
-                            uint32_t hot_x, uint32_t hot_y) {
-    (void)presenter;
-    need(scanout < SCANOUTS, "a scanout that exists");
-    need(!pixels || (hot_x < PRESENTER_CURSOR_SIZE && hot_y < PRESENTER_CURSOR_SIZE),
-         "a hot spot in its image");
-}
-
-static void fuzz_move_cursor(struct presenter *presenter, uint32_t scanout, int32_t x, int32_t y) {
-    (void)presenter, (void)x, (void)y;
-    need(scanout < SCANOUTS, "a scanout that exists");
-}
-
-static const struct presenter_ops fuzz_presenter_ops = {
-    .set_listener = fuzz_set_listener,
-    .attach = fuzz_show,
-    .detach = fuzz_hide,
-    .flush = fuzz_flush,
-    .set_cursor = fuzz_set_cursor,
-    .move_cursor = fuzz_move_cursor,
-};
-
 /* ---- the transport ----------------------------------------------------------------------- */
 
 enum tag { TAG_FREE, TAG_SENT, TAG_DONE };
@@ -305,7 +85,7 @@ static void fuzz_complete(void *user, void *tag, const void *response, size_t si
 }
 
 static int note_map(struct world *world, uint64_t offset, uint64_t size, uint64_t token) {
-    need(size > 0 && offset < REGION_BYTES && size <= REGION_BYTES - offset,
+    need(size > 0 && offset < FUZZ_REGION_BYTES && size <= FUZZ_REGION_BYTES - offset,
          "a mapping inside of the region");
     if (world->map_count == MAP_CALLS_MAX) {
         return -ENOMEM;
@@ -337,20 +117,7 @@ static const struct device_transport fuzz_transport = {
 
 /* ---- one life of a device ---------------------------------------------------------------- */
 
-static uint8_t ram[RAM_BYTES];
-
-struct input {
-    const uint8_t *bytes;
-    size_t size;
-};
-
-static uint8_t take_byte(struct input *input) {
-    if (input->size == 0) {
-        return 0;
-    }
-    input->size--;
-    return *input->bytes++;
-}
+static uint8_t ram[FUZZ_RAM_BYTES];
 
 static void send(struct world *world, uint8_t opcode, struct input *input) {
     size_t size = take_byte(input) * (size_t)4;
@@ -404,10 +171,14 @@ static void act(struct world *world, uint8_t opcode, uint8_t argument) {
     case ACT_ANSWER_BLOB:
     case ACT_REFUSE_BLOB:
     case ACT_LOSE:
-        speak(argument, (enum act)opcode, argument);
+        fuzz_context_speak(argument,
+                           opcode == ACT_ANSWER_BLOB   ? FUZZ_ANSWER_BLOB
+                           : opcode == ACT_REFUSE_BLOB ? FUZZ_REFUSE_BLOB
+                                                       : FUZZ_LOSE,
+                           argument);
         break;
     case ACT_RETIRE:
-        speak(argument / 64, ACT_RETIRE, argument);
+        fuzz_context_speak(argument / 64, FUZZ_RETIRE, argument);
         break;
     case ACT_TAKE_FLUSHES:
         world->presenter.listener.flushed(world->presenter.user, world->presenter.token);
@@ -436,22 +207,12 @@ static void act(struct world *world, uint8_t opcode, uint8_t argument) {
 }
 
 static void begin(struct world *world) {
-    world->presenter.base = (struct presenter){&fuzz_presenter_ops, SCANOUTS};
-    const struct device_options options = {
-        .limits = {.contexts = 4,
-                   .resources = 16,
-                   .mappings = 8,
-                   .parked = 64,
-                   .backing_pieces = 64,
-                   .pixel_bytes = 1 << 20},
-        .create_context = fuzz_create_context,
-        .get_capset = fuzz_get_capset,
-        .host_visible_bytes = REGION_BYTES,
-        .presenter = &world->presenter.base,
-    };
+    struct device_options options;
+    fuzz_device_options(&world->presenter, &options);
     struct guest_region *region;
     need(device_create(&options, &fuzz_transport, world, &world->device) == 0, "a device");
-    need(guest_region_create_pointer(ram, RAM_ADDRESS, RAM_BYTES, &region) == 0, "a region");
+    need(guest_region_create_pointer(ram, FUZZ_RAM_ADDRESS, FUZZ_RAM_BYTES, &region) == 0,
+         "a region");
     need(guest_memory_create(&region, 1, &world->memory) == 0, "memory of the guest");
     guest_region_unref(region);
     device_set_memory(world->device, world->memory);
@@ -471,9 +232,7 @@ static void end(struct world *world) {
     uint64_t count, bytes;
     storage_get_totals(&count, &bytes);
     need(count == 0 && bytes == 0, "no storage left");
-    for (int i = 0; i < CONTEXTS_MAX; i++) {
-        need(!contexts[i], "no context left");
-    }
+    need(fuzz_contexts_are_gone(), "no context left");
 }
 
 int LLVMFuzzerInitialize(int *argc, char ***argv) {
@@ -544,8 +303,8 @@ static void put_start(struct writer *w) {
 
 static void put_2d(struct writer *w) {
     const struct wire_attach_backing attach = {.resource_id = 1, .entry_count = 2};
-    const struct wire_mem_entry entries[] = {{.address = RAM_ADDRESS, .length = 5000},
-                                             {.address = RAM_ADDRESS + 9000, .length = 11384}};
+    const struct wire_mem_entry entries[] = {{.address = FUZZ_RAM_ADDRESS, .length = 5000},
+                                             {.address = FUZZ_RAM_ADDRESS + 9000, .length = 11384}};
     PUT(w, wire_create_2d, WIRE_RESOURCE_CREATE_2D, .resource_id = 1, .format = 1, .width = 64,
         .height = 64);
     put_bytes(w, WIRE_RESOURCE_ATTACH_BACKING, &attach, sizeof(attach), entries, sizeof(entries));
@@ -583,7 +342,7 @@ static void put_blob(struct writer *w, uint32_t ctx_id, uint32_t id, uint64_t of
 static void put_guest_blob(struct writer *w) {
     const struct wire_create_blob create = {
         .resource_id = 9, .blob_mem = WIRE_BLOB_GUEST, .entry_count = 1, .size = 16384};
-    const struct wire_mem_entry entry = {.address = RAM_ADDRESS + 16384, .length = 16384};
+    const struct wire_mem_entry entry = {.address = FUZZ_RAM_ADDRESS + 16384, .length = 16384};
     put_bytes(w, WIRE_RESOURCE_CREATE_BLOB, &create, sizeof(create), &entry, sizeof(entry));
     PUT(w, wire_set_scanout_blob, WIRE_SET_SCANOUT_BLOB, .scanout_id = 1, .resource_id = 9,
         .rect = {1, 1, 30, 30}, .width = 32, .height = 32, .format = 2, .strides = {256},

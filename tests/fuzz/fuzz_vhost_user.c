@@ -11,209 +11,25 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "around_device.h"
 #include "frontend/vhost_user/control.h"
+#include "input.h"
+#include "need.h"
 #include "target.h"
 #include "util/log.h"
 #include "vhost_user_seeds.h"
 
-#define REGION_BYTES (UINT64_C(1) << 24)
-#define SCANOUTS 2
-#define CONTEXTS_MAX 8
-#define BLOBS_MAX 16
-
-void need(bool ok, const char *what) {
-    if (!ok) {
-        fprintf(stderr, "fuzz: %s: failed\n", what);
-        abort();
-    }
-}
-
-/* ---- contexts: on the device thread, but for their end ----------------------------------- */
-
-struct fuzz_context {
-    struct context base;
-    struct context_listener listener;
-    void *user;
-    uint32_t index;
-    struct {
-        uint32_t resource_id;
-        uint64_t size;
-    } blobs[BLOBS_MAX];
-    uint32_t blob_count;
-    uint64_t fences[CONTEXT_RING_IDX_COUNT];
-};
-
-static pthread_mutex_t contexts_mutex = PTHREAD_MUTEX_INITIALIZER;
-static struct fuzz_context *contexts[CONTEXTS_MAX];
-
-static int fuzz_submit(struct context *context, const void *bytes, size_t size) {
-    (void)context, (void)bytes, (void)size;
-    return 0;
-}
-
-static int fuzz_create_blob(struct context *base, uint32_t resource_id, uint64_t blob_id,
-                            uint32_t flags, uint64_t size) {
-    struct fuzz_context *context = (struct fuzz_context *)base;
-    (void)blob_id, (void)flags;
-    if (context->blob_count == BLOBS_MAX) {
-        return -ENOMEM;
-    }
-    context->blobs[context->blob_count].resource_id = resource_id;
-    context->blobs[context->blob_count++].size = size;
-    return 0;
-}
-
-static int fuzz_attach(struct context *context, uint32_t resource_id, struct storage *storage) {
-    (void)context, (void)resource_id, (void)storage;
-    return 0;
-}
-
-static int fuzz_detach(struct context *context, uint32_t resource_id) {
-    (void)context, (void)resource_id;
-    return 0;
-}
-
-static int fuzz_fence(struct context *base, uint32_t ring_idx, uint64_t fence_id) {
-    ((struct fuzz_context *)base)->fences[ring_idx] = fence_id;
-    return 0;
-}
-
-static void fuzz_destroy(struct context *base) {
-    struct fuzz_context *context = (struct fuzz_context *)base;
-    pthread_mutex_lock(&contexts_mutex);
-    contexts[context->index] = NULL;
-    pthread_mutex_unlock(&contexts_mutex);
-    free(context);
-}
-
-static const struct context_ops fuzz_context_ops = {
-    .submit = fuzz_submit,
-    .create_blob = fuzz_create_blob,
-    .attach = fuzz_attach,
-    .detach = fuzz_detach,
-    .fence = fuzz_fence,
-    .destroy = fuzz_destroy,
-};
-
-static int fuzz_create_context(const char *name, const struct context_limits *limits,
-                               const struct context_listener *listener, void *user,
-                               struct context **out) {
-    (void)name, (void)limits;
-    struct fuzz_context *context = calloc(1, sizeof(*context));
-    need(context != NULL, "memory");
-    context->base.ops = &fuzz_context_ops;
-    context->listener = *listener;
-    context->user = user;
-    pthread_mutex_lock(&contexts_mutex);
-    while (context->index < CONTEXTS_MAX && contexts[context->index]) {
-        context->index++;
-    }
-    const bool found = context->index < CONTEXTS_MAX;
-    if (found) {
-        contexts[context->index] = context;
-    }
-    pthread_mutex_unlock(&contexts_mutex);
-    if (!found) {
-        free(context);
-        return -ENOMEM;
-    }
-    *out = &context->base;
-    return 0;
-}
-
-static void fuzz_get_capset(uint8_t out[CONTEXT_CAPSET_VENUS_SIZE]) {
-    memset(out, 1, CONTEXT_CAPSET_VENUS_SIZE);
-}
-
-static void make_blobs(struct fuzz_context *context) {
-    for (uint32_t i = 0; i < context->blob_count; i++) {
-        const uint64_t size = context->blobs[i].size;
-        struct storage *storage = NULL;
-        if (size <= 65536 && storage_create_shm("vesper-fuzz", size, &storage)) {
-            storage = NULL;
-        }
-        context->listener.blob_created(context->user, context->blobs[i].resource_id, storage,
-                                       storage ? 0 : -ENOMEM, NULL);
-        storage_unref(storage);
-    }
-    context->blob_count = 0;
-}
-
-static bool call_contexts(struct vhost_thread *thread, void *argument) {
-    (void)thread, (void)argument;
-    pthread_mutex_lock(&contexts_mutex);
-    for (uint32_t i = 0; i < CONTEXTS_MAX; i++) {
-        struct fuzz_context *context = contexts[i];
-        if (!context) {
-            continue;
-        }
-        make_blobs(context);
-        for (uint32_t ring = 0; ring < CONTEXT_RING_IDX_COUNT; ring++) {
-            if (context->fences[ring]) {
-                context->listener.fence_retired(context->user, ring, context->fences[ring]);
-            }
-        }
-    }
-    pthread_mutex_unlock(&contexts_mutex);
+static bool call_contexts(struct vhost_thread *of, void *argument) {
+    (void)of, (void)argument;
+    fuzz_contexts_answer();
     return true;
 }
-
-/* ---- the presenter ----------------------------------------------------------------------- */
-
-struct fuzz_presenter {
-    struct presenter base;
-    struct presenter_listener listener;
-    void *user;
-};
-
-static void fuzz_set_listener(struct presenter *base, const struct presenter_listener *listener,
-                              void *user) {
-    struct fuzz_presenter *presenter = (struct fuzz_presenter *)base;
-    presenter->listener = listener ? *listener : (struct presenter_listener){NULL, NULL};
-    presenter->user = user;
-}
-
-static int fuzz_show(struct presenter *presenter, uint32_t scanout,
-                     const struct presenter_picture *picture, const struct presenter_rect *source) {
-    (void)presenter, (void)picture, (void)source;
-    need(scanout < SCANOUTS, "a scanout that exists");
-    return 0;
-}
-
-static void fuzz_hide(struct presenter *presenter, uint32_t scanout) {
-    (void)presenter, (void)scanout;
-}
-
-static void fuzz_flush(struct presenter *base, uint32_t scanout,
-                       const struct presenter_rect *damage, uint64_t token) {
-    struct fuzz_presenter *presenter = (struct fuzz_presenter *)base;
-    (void)scanout, (void)damage;
-    presenter->listener.flushed(presenter->user, token);
-}
-
-static void fuzz_set_cursor(struct presenter *presenter, uint32_t scanout, const uint32_t *pixels,
-                            uint32_t hot_x, uint32_t hot_y) {
-    (void)presenter, (void)scanout, (void)pixels, (void)hot_x, (void)hot_y;
-}
-
-static void fuzz_move_cursor(struct presenter *presenter, uint32_t scanout, int32_t x, int32_t y) {
-    (void)presenter, (void)scanout, (void)x, (void)y;
-}
-
-static const struct presenter_ops fuzz_presenter_ops = {
-    .set_listener = fuzz_set_listener,
-    .attach = fuzz_show,
-    .detach = fuzz_hide,
-    .flush = fuzz_flush,
-    .set_cursor = fuzz_set_cursor,
-    .move_cursor = fuzz_move_cursor,
-};
 
 /* ---- the server: one for all inputs ------------------------------------------------------ */
 
 static struct vhost_thread thread;
 static struct vhost_control control;
-static struct fuzz_presenter presenter = {.base = {&fuzz_presenter_ops, SCANOUTS}};
+static struct fuzz_presenter presenter = {.answers_at_once = true};
 static int ram_fd;
 static uint8_t *ram;
 
@@ -226,25 +42,15 @@ static void *device_main(void *argument) {
 int LLVMFuzzerInitialize(int *argc, char ***argv) {
     (void)argc, (void)argv;
     static pthread_t device_thread;
-    const struct device_options options = {
-        .limits = {.contexts = 4,
-                   .resources = 16,
-                   .mappings = 8,
-                   .parked = 64,
-                   .backing_pieces = 64,
-                   .pixel_bytes = 1 << 20},
-        .create_context = fuzz_create_context,
-        .get_capset = fuzz_get_capset,
-        .host_visible_bytes = REGION_BYTES,
-        .presenter = &presenter.base,
-    };
+    struct device_options options;
+    fuzz_device_options(&presenter, &options);
     log_set_level(LOG_SILENT);
     signal(SIGPIPE, SIG_IGN);
-    need(platform_shm_create("vesper-fuzz", RAM_BYTES, &ram_fd) == 0, "the guest's memory");
-    ram = mmap(NULL, RAM_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED, ram_fd, 0);
+    need(platform_shm_create("vesper-fuzz", FUZZ_RAM_BYTES, &ram_fd) == 0, "the guest's memory");
+    ram = mmap(NULL, FUZZ_RAM_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED, ram_fd, 0);
     need(ram != MAP_FAILED, "the guest's memory");
     need(vhost_thread_init(&thread, &options) == 0, "the device");
-    vhost_control_init(&control, &thread, REGION_BYTES);
+    vhost_control_init(&control, &thread, FUZZ_REGION_BYTES);
     need(platform_thread_start(&device_thread, "fuzz-device", device_main, NULL) == 0,
          "the device thread");
     return 0;
@@ -302,7 +108,7 @@ static void begin(struct monitor *monitor) {
     need(pipe(monitor->call) == 0, "a pipe");
     need(platform_socket_pair(monitor->channel) == 0, "a channel");
     monitor->fd = -1;
-    memset(ram, 0, RAM_BYTES);
+    memset(ram, 0, FUZZ_RAM_BYTES);
     connect_again(monitor);
 }
 
@@ -409,30 +215,6 @@ static void end(struct monitor *monitor, int first_free_fd) {
 
 /* ---- the input --------------------------------------------------------------------------- */
 
-struct input {
-    const uint8_t *bytes;
-    size_t size;
-};
-
-static uint8_t take_byte(struct input *input) {
-    if (input->size == 0) {
-        return 0;
-    }
-    input->size--;
-    return *input->bytes++;
-}
-
-/* Up to `size` bytes; returns how many there were. */
-static size_t take_bytes(struct input *input, void *out, size_t size) {
-    if (size > input->size) {
-        size = input->size;
-    }
-    memcpy(out, input->bytes, size);
-    input->bytes += size;
-    input->size -= size;
-    return size;
-}
-
 static void send_message(struct monitor *monitor, uint8_t opcode, struct input *input) {
     struct {
         struct vhost_header header;
@@ -468,7 +250,8 @@ static void act(struct monitor *monitor, uint8_t opcode, struct input *input) {
         offset |= (size_t)take_byte(input) << 8;
         size = take_byte(input);
         size = take_bytes(input, bytes, size);
-        memcpy(ram + offset, bytes, size < RAM_BYTES - offset ? size : RAM_BYTES - offset);
+        memcpy(ram + offset, bytes,
+               size < FUZZ_RAM_BYTES - offset ? size : FUZZ_RAM_BYTES - offset);
         break;
     case OP_KICK:
         (void)!write(monitor->kicks[take_byte(input) % DEVICE_QUEUE_COUNT][1], "12345678", 8);

@@ -12,19 +12,13 @@
 #include "../wire/fake_context.h"
 #include "frontend/vtest/server.h"
 #include "frontend/vtest/wire.h"
+#include "need.h"
 #include "target.h"
 
 /* The fake context's command that makes its destruction wait for seconds. */
 #define DESTROY_WAIT 7
 /* Turns of the server for an answer that a context's thread owes. */
 #define ANSWER_TURNS_MAX 100
-
-static void need(bool ok, const char *what) {
-    if (!ok) {
-        fprintf(stderr, "fuzz: %s: failed\n", what);
-        abort();
-    }
-}
 
 /* ---- contexts ---------------------------------------------------------------------------- */
 

@@ -4,6 +4,7 @@
 #include <stddef.h>
 
 #include "device/wire.h"
+#include "need.h"
 #include "target.h"
 
 const uint32_t vhost_user_requests[VHOST_USER_REQUESTS] = {
@@ -86,10 +87,10 @@ static void put_write(struct writer *w, uint32_t offset, const void *bytes, size
 }
 
 static void put_memory(struct writer *w, uint32_t regions) {
-    const uint64_t size = RAM_BYTES / regions;
+    const uint64_t size = FUZZ_RAM_BYTES / regions;
     struct vhost_memory_regions memory = {.count = regions};
     for (uint32_t i = 0; i < regions; i++) {
-        memory.regions[i] = (struct vhost_memory_region){RAM_ADDRESS + i * size, size,
+        memory.regions[i] = (struct vhost_memory_region){FUZZ_RAM_ADDRESS + i * size, size,
                                                          USER_ADDRESS + i * size, i * size};
     }
     put_message(w, VHOST_SET_MEM_TABLE, FD_RAM, regions, &memory,
@@ -141,11 +142,11 @@ static void put_request(struct writer *w, enum device_queue queue, bool indirect
     const uint32_t buffer = BUFFERS + w->buffers++ % 12 * 0xc00;
     const uint16_t at = w->sent[queue] % QUEUE_SIZE;
     const uint16_t head = indirect ? at : at * 2 % QUEUE_SIZE;
-    struct descriptor pair[2] = {{RAM_ADDRESS + buffer, (uint32_t)size, DESCRIPTOR_NEXT, 1},
-                                 {RAM_ADDRESS + buffer + 0x400, 1056, DESCRIPTOR_WRITE, 0}};
+    struct descriptor pair[2] = {{FUZZ_RAM_ADDRESS + buffer, (uint32_t)size, DESCRIPTOR_NEXT, 1},
+                                 {FUZZ_RAM_ADDRESS + buffer + 0x400, 1056, DESCRIPTOR_WRITE, 0}};
     put_write(w, buffer, bytes, size);
     if (indirect) {
-        const struct descriptor table = {RAM_ADDRESS + buffer + 0x300, sizeof(pair),
+        const struct descriptor table = {FUZZ_RAM_ADDRESS + buffer + 0x300, sizeof(pair),
                                          DESCRIPTOR_INDIRECT, 0};
         put_write(w, buffer + 0x300, pair, sizeof(pair));
         put_write(w, queue * QUEUE_BYTES + head * 16u, &table, sizeof(table));
@@ -167,7 +168,8 @@ static void put_pixels(struct writer *w, bool indirect) {
     struct {
         struct wire_attach_backing head;
         struct wire_mem_entry entry;
-    } attach = {{{.type = WIRE_RESOURCE_ATTACH_BACKING}, 1, 1}, {RAM_ADDRESS + 0x8000, 0x4000, 0}};
+    } attach = {{{.type = WIRE_RESOURCE_ATTACH_BACKING}, 1, 1},
+                {FUZZ_RAM_ADDRESS + 0x8000, 0x4000, 0}};
     const struct wire_cursor cursor = {.header = {.type = WIRE_UPDATE_CURSOR}, .resource_id = 1};
     PUT(w, indirect, wire_header, .type = WIRE_GET_DISPLAY_INFO);
     PUT(w, indirect, wire_create_2d, .header = {.type = WIRE_RESOURCE_CREATE_2D}, .resource_id = 1,

@@ -6,14 +6,11 @@
 #ifndef VESPER_TESTS_FUZZ_VHOST_USER_SEEDS_H
 #define VESPER_TESTS_FUZZ_VHOST_USER_SEEDS_H
 
-#include <stdbool.h>
 #include <stdint.h>
 
-#include "device/device.h"
+#include "around_device.h"
 #include "frontend/vhost_user/wire.h"
 
-#define RAM_BYTES 0x10000
-#define RAM_ADDRESS UINT64_C(0x10000) /* the guest's */
 #define USER_ADDRESS UINT64_C(0x7f0000000000) /* the monitor's */
 
 enum opcode {
@@ -31,8 +28,5 @@ enum fd_kind { FD_RAM, FD_KICK, FD_CALL = FD_KICK + DEVICE_QUEUE_COUNT, FD_CHANN
 
 #define VHOST_USER_REQUESTS 23
 extern const uint32_t vhost_user_requests[VHOST_USER_REQUESTS];
-
-/* Ends the program where something that must hold does not. */
-void need(bool ok, const char *what);
 
 #endif

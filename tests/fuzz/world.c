@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "need.h"
 #include "platform/platform.h"
 #include "renderer/driver.h"
 #include "renderer/instance.h"
@@ -100,13 +101,6 @@ uint64_t world_object(VkObjectType type) {
         return FRAMEBUFFER;
     default:
         return 0;
-    }
-}
-
-static void need(bool ok, const char *what) {
-    if (!ok) {
-        fprintf(stderr, "fuzz: %s: failed\n", what);
-        abort();
     }
 }
 
