@@ -63,7 +63,8 @@ def require_proc():
         raise Skip("this test reads /proc, which only Linux has")
 
 
-def _parents():
+def _parents(ended="ZX"):
+    """Of every process whose state is none of `ended`."""
     found = {}
     for path in glob.glob("/proc/[0-9]*/stat"):
         try:
@@ -71,9 +72,18 @@ def _parents():
                 fields = stat.read().rpartition(")")[2].split()
         except OSError:
             continue
-        if fields[0] not in "ZX":
+        if fields[0] not in ended:
             found[int(path.split("/")[2])] = int(fields[1])
     return found
+
+
+def children(pid):
+    """Also those that have ended and that nobody has waited for."""
+    return [child for child, parent in _parents(ended="").items() if parent == pid]
+
+
+def count_threads(pid):
+    return _count(f"/proc/{pid}/task")
 
 
 def tree(root):
@@ -146,7 +156,7 @@ class Footprint:
         members = tree(root)
         self.processes = len(members)
         self.descriptors = sum(_count(f"/proc/{pid}/fd") for pid in members)
-        self.threads = sum(_count(f"/proc/{pid}/task") for pid in members)
+        self.threads = sum(map(count_threads, members))
         self.shared_mappings = 0
         self.private_mappings = 0
         self.resident_kib = 0

@@ -2,6 +2,7 @@
 """Each guest in a process of its own: workers are killed and stopped under their guests. Only the
 guest concerned notices; afterwards the server holds what it held before, and no worker is left."""
 
+import contextlib
 import os
 import random
 import signal
@@ -18,22 +19,6 @@ KILLED = 40
 AT_ONCE = 4
 
 
-def children(pid):
-    """The server's live or dead children."""
-    found = []
-    for name in os.listdir("/proc"):
-        if not name.isdigit():
-            continue
-        try:
-            with open(f"/proc/{name}/stat", encoding="utf-8", errors="replace") as stat:
-                fields = stat.read().rsplit(")", 1)[1].split()
-        except OSError:
-            continue
-        if int(fields[1]) == pid:
-            found.append(int(name))
-    return found
-
-
 def one_client(settings, env, name="compute"):
     ended = processes.run([settings.program(name)], env, 60 * settings.scale)
     if ended.status != 0:
@@ -45,7 +30,7 @@ def wait_for_worker(server, known):
     is new is its replacement."""
     deadline = time.monotonic() + 20
     while time.monotonic() < deadline:
-        now = children(server.process.pid)
+        now = processes.children(server.process.pid)
         if set(now) - set(known):
             return known
         time.sleep(0.01)
@@ -53,36 +38,39 @@ def wait_for_worker(server, known):
 
 
 def serving(server):
-    spare = children(server.process.pid)
+    spare = processes.children(server.process.pid)
     if len(spare) != 1:
         raise Failure(f"{len(spare)} workers where one spare is expected{server.explain()}")
     return spare
 
 
-def stop_worker(settings, env, server):
-    """A worker that stands still: another client goes on; when its guest goes, it is killed."""
+@contextlib.contextmanager
+def served(settings, env, server):
+    """A guest at work, and its worker."""
     spare = serving(server)
     guest = processes.start([settings.program("forever")], env)
     try:
         worker = wait_for_worker(server, spare)[0]
         time.sleep(0.3 * settings.scale)
-        os.kill(worker, signal.SIGSTOP)
-        one_client(settings, env)
+        yield guest, worker
     finally:
         processes.kill_all([guest])
-    processes.settle(lambda: children(server.process.pid),
+
+
+def stop_worker(settings, env, server):
+    """A worker that stands still: another client goes on; when its guest goes, it is killed."""
+    with served(settings, env, server) as (_, worker):
+        os.kill(worker, signal.SIGSTOP)
+        one_client(settings, env)
+    processes.settle(lambda: processes.children(server.process.pid),
                      lambda now: worker not in now, 20 * settings.scale)
-    if worker in children(server.process.pid):
+    if worker in processes.children(server.process.pid):
         raise Failure(f"a stopped worker is left{server.explain()}")
 
 
 def kill_worker(settings, env, server):
     """A killed worker: its guest ends or hears of it, the reason is in the log."""
-    spare = serving(server)
-    guest = processes.start([settings.program("forever")], env)
-    try:
-        worker = wait_for_worker(server, spare)[0]
-        time.sleep(0.3 * settings.scale)
+    with served(settings, env, server) as (guest, worker):
         os.kill(worker, signal.SIGKILL)
         one_client(settings, env)
         deadline = time.monotonic() + 30 * settings.scale
@@ -90,8 +78,6 @@ def kill_worker(settings, env, server):
             time.sleep(0.05)
         if guest.poll() is None:
             raise Failure(f"the guest of a killed worker goes on{server.explain()}")
-    finally:
-        processes.kill_all([guest])
     if "ended by signal 9" not in server.explain():
         raise Failure(f"the log does not say how the worker ended{server.explain()}")
 
@@ -109,7 +95,7 @@ def storm(settings, env, server, generator):
                 living.append(processes.start([generator.choice(programs)], env))
                 started += 1
             time.sleep(generator.uniform(0.0, 0.15) * settings.scale)
-            workers = children(server.process.pid)
+            workers = processes.children(server.process.pid)
             if workers:
                 try:
                     os.kill(generator.choice(workers), signal.SIGKILL)
@@ -122,7 +108,7 @@ def storm(settings, env, server, generator):
 
 
 def footprint(server):
-    return processes.Footprint(server.process.pid).exact(), len(children(server.process.pid))
+    return processes.Footprint(server.process.pid).exact(), len(processes.children(server.process.pid))
 
 
 def test(settings, arguments):
@@ -151,7 +137,7 @@ def test(settings, arguments):
         print(f"after:  {after}", flush=True)
         if after != before:
             raise Failure(f"{before} before, {after} after{server.explain()}")
-        workers = children(server.process.pid)
+        workers = processes.children(server.process.pid)
     left = [worker for worker in workers if os.path.exists(f"/proc/{worker}")]
     if left:
         raise Failure(f"workers are left behind the server: {left}")

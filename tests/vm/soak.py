@@ -4,20 +4,20 @@ and a reboot of its guest, which then maps memory and computes. What the server 
 connected must be the same in the end as after the first boots: processes, threads, descriptors, what
 it counts itself, and memory but for MEMORY_SLACK. Not a part of `make check`: `make soak`."""
 
-import argparse
-import os
-import pathlib
 import sys
 import time
 
 import gpu
 import image
+import options
+import processes
 from machine import Machine
 from verdict import conclude, expect
 
 # Boots before the first measurement: allocators and the spare worker settle.
 WARM_UP = 4
-# KiB of anonymous memory, of all processes together.
+# Anonymous memory, of all processes together.
+MEMORY = "memory_kib"
 MEMORY_SLACK = 1024
 SETTLE_SECONDS = 20
 SECONDS = 120
@@ -26,47 +26,13 @@ WORK = ("vulkaninfo --summary >/dev/null",
         "/mnt/programs/guest_compute")
 
 
-def read_children(pid):
-    return [int(child) for task in os.listdir(f"/proc/{pid}/task")
-            for child in pathlib.Path(f"/proc/{pid}/task/{task}/children").read_text().split()]
-
-
-def find_processes(pid):
-    """The server and its workers."""
-    found = [pid]
-    for process in found:
-        found += read_children(process)
-    return found
-
-
-def read_memory(pid):
-    """KiB of its own: neither files nor what it shares with a guest."""
-    for line in pathlib.Path(f"/proc/{pid}/status").read_text().splitlines():
-        if line.startswith("RssAnon:"):
-            return int(line.split()[1])
-    raise ValueError("RssAnon is missing")
-
-
 def look(device):
     """What the server and its workers have, by name."""
-    processes = find_processes(device.process.pid)
+    held = processes.Footprint(device.process.pid)
     counts = device.counts()
-    return {
-        "processes": len(processes),
-        "threads": sum(len(os.listdir(f"/proc/{pid}/task")) for pid in processes),
-        "descriptors": sum(len(os.listdir(f"/proc/{pid}/fd")) for pid in processes),
-        **{name: counts[name] for name in ("contexts", "resources", "mappings", "parked",
-                                           "pixel_bytes", "storages", "storage_bytes")},
-        "memory_kib": sum(map(read_memory, processes)),
-    }
-
-
-def try_to_look(device):
-    """None where a worker ended meanwhile."""
-    try:
-        return look(device)
-    except (FileNotFoundError, ProcessLookupError, ValueError):
-        return None
+    return held.exact() | {name: counts[name] for name in (
+        "contexts", "resources", "mappings", "parked", "pixel_bytes", "storages",
+        "storage_bytes")} | {MEMORY: held.resident_kib}
 
 
 def look_settled(device):
@@ -75,8 +41,8 @@ def look_settled(device):
     before = None
     while True:
         time.sleep(1)
-        now = try_to_look(device)
-        if now and before and dict(now, memory_kib=0) == dict(before, memory_kib=0):
+        now = look(device)
+        if before and now | {MEMORY: 0} == before | {MEMORY: 0}:
             return now
         before = now
         expect(time.monotonic() < deadline, f"the server does not settle: {before}, {now}")
@@ -88,8 +54,7 @@ def work(guest, arguments):
 
 
 def boot_twice(device, arguments):
-    with Machine(kernel=arguments.kernel, programs=arguments.programs,
-                 memory_backend=arguments.memory_backend, **device.settings()) as guest:
+    with Machine(**options.machine(arguments), **device.settings()) as guest:
         work(guest, arguments)
         guest.reboot()
         work(guest, arguments)
@@ -97,7 +62,7 @@ def boot_twice(device, arguments):
 
 def compare(first, last):
     for name, value in first.items():
-        slack = MEMORY_SLACK if name == "memory_kib" else 0
+        slack = MEMORY_SLACK if name == MEMORY else 0
         expect(last[name] <= value + slack, f"{name} has grown from {value} to {last[name]}")
 
 
@@ -115,17 +80,11 @@ def run(arguments):
                   flush=True)
     compare(first, last)
     print(f"{arguments.boots} boots: nothing has grown but memory, by "
-          f"{last['memory_kib'] - first['memory_kib']} KiB (up to {MEMORY_SLACK} are allowed)")
+          f"{last[MEMORY] - first[MEMORY]} KiB (up to {MEMORY_SLACK} are allowed)")
 
 
 def parse_arguments():
-    parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
-    parser.add_argument("--vesper", default=str(image.REPO / "build/release/src/cli/vesper"))
-    parser.add_argument("--programs", type=pathlib.Path,
-                        default=image.REPO / "build/release/tests/guest")
-    parser.add_argument("--kernel", choices=image.KERNELS, default="backports")
-    parser.add_argument("--mesa", choices=["stable", "backports"], default="backports")
-    parser.add_argument("--memory-backend", choices=["memfd", "shm"], default="memfd")
+    parser = options.parser(__doc__)
     parser.add_argument("--boots", type=int, default=100,
                         help=f"after {WARM_UP} to warm up; rounded up to an even number")
     arguments = parser.parse_args()
