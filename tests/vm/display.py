@@ -6,18 +6,14 @@ import shutil
 import time
 
 import picture
+from verdict import Failure
 
-SKIP = 77
 STEP_SECONDS = 120
 LOOK_SECONDS = 15
 SHOW = re.compile(r"SHOW (\d+) scanout=(\d+) size=(\d+)x(\d+) tolerance=(\d+) picture=(\S+)$")
 DARK = re.compile(r"DARK (\d+) scanout=(\d+)$")
 ASK = re.compile(r"ASK (\d+) (.*)$")
 FOLDER = "display"
-
-
-class Mismatch(Exception):
-    """A display shows something else than the program drew."""
 
 
 class Conversation:
@@ -109,7 +105,7 @@ class Conversation:
                 break
             time.sleep(0.1)
         self.keep_pictures(step, scanout, seen, wanted)
-        raise Mismatch(f"{self.name}, step {step}, scanout {scanout}: {wrong}\n"
+        raise Failure(f"{self.name}, step {step}, scanout {scanout}: {wrong}\n"
                        + self.machine.output(self.number))
 
     def keep_pictures(self, step, scanout, seen, wanted):

@@ -9,6 +9,7 @@ import shutil
 import signal
 import socket
 import subprocess
+import sys
 import tempfile
 import time
 
@@ -26,8 +27,8 @@ class GpuError(Exception):
 
 
 class Gpu:
-    """What both have. Used as a context manager around the machine's. Displays are small: every
-    pixel is computed by an emulated processor, and compared here."""
+    """What both have. Used as a context manager around the machine's; if the block fails, the log is
+    shown. Displays are small: every pixel is computed by an emulated processor, and compared here."""
     width, height = 800, 600
     venus = False          # executes Vulkan
     plugs = False          # displays can be plugged and unplugged
@@ -49,7 +50,9 @@ class Gpu:
             raise
         return self
 
-    def __exit__(self, *_):
+    def __exit__(self, kind, value, trace):
+        if kind is not None and self.log():
+            print("-- the GPU", self.log(), sep="\n", file=sys.stderr)
         self.stop()
 
     def start(self):

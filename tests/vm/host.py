@@ -1,19 +1,14 @@
 """The host's Vulkan driver, and the rules that its system has for the server: Linux's own or, where
-the variables of tests/e2e/environment.py say so, those of tests/hosts."""
+the variables of tests/e2e/environment.py say so, those of tests/hosts. Whoever imports this can
+import what else tests/e2e has."""
 
-import importlib.util
 import os
 import pathlib
+import sys
 
-E2E = pathlib.Path(__file__).resolve().parent.parent / "e2e"
+sys.path.append(str(pathlib.Path(__file__).resolve().parent.parent / "e2e"))
 
-
-def load(name):
-    """A module of tests/e2e; this folder may have one of the same name."""
-    spec = importlib.util.spec_from_file_location(f"e2e_{name}", E2E / f"{name}.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+from environment import host_environment  # noqa: E402
 
 
 def environment(mesa, folder, server=False):
@@ -23,7 +18,7 @@ def environment(mesa, folder, server=False):
         env = dict(os.environ)
         env.setdefault("VK_DRIVER_FILES", str(icds / f"lvp-{mesa}.json"))
         return env
-    env = load("environment").host_environment(mesa, str(folder))
+    env = host_environment(mesa, str(folder))
     if server:
         env["VESPER_HOST_STRICT"] = "1"
         env["LD_PRELOAD"] = os.environ["VESPER_SERVER_PRELOAD"]

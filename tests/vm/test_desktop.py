@@ -2,11 +2,11 @@
 """test_desktop.py …: a desktop in a guest, and vkcube in a window of it. The compositor draws by OpenGL
 on the guest's Vulkan, the cube's frames come to it without a copy, and it is seen turning."""
 
-import argparse
 import time
 
 import gpu
 import image
+import options
 from desktop import Desktop
 from machine import Machine
 from verdict import conclude, expect
@@ -40,8 +40,7 @@ def expect_turning(guest, device):
 def run(arguments):
     image.folder()
     with gpu.Vesper(arguments.vesper, outputs=1) as device:
-        with Machine(kernel=arguments.kernel, memory_backend=arguments.memory_backend,
-                     **device.settings()) as guest:
+        with Machine(**options.machine(arguments), **device.settings()) as guest:
             desktop = Desktop(guest, arguments.mesa, not arguments.copies)
             desktop.start()
             desktop.wait_for_cube()
@@ -53,11 +52,7 @@ def run(arguments):
 
 
 def parse_arguments():
-    parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
-    parser.add_argument("--vesper", default=str(image.REPO / "build/release/src/cli/vesper"))
-    parser.add_argument("--kernel", choices=image.KERNELS, default="backports")
-    parser.add_argument("--mesa", choices=["stable", "backports"], default="backports")
-    parser.add_argument("--memory-backend", choices=["memfd", "shm"], default="memfd")
+    parser = options.parser(__doc__)
     parser.add_argument("--copies", action="store_true", help="pixman, and frames that are copied")
     return parser.parse_args()
 

@@ -5,7 +5,6 @@ of tests/guest/drm in it, comparing what each display shows with what was drawn.
 With `--gpu stock` the GPU is QEMU's own, without Vulkan: a check of the tests themselves. Exit
 status: 0 all held, 77 nothing could be run, 1 otherwise."""
 
-import argparse
 import pathlib
 import sys
 import time
@@ -16,7 +15,8 @@ import display  # noqa: E402
 import gpu  # noqa: E402
 import image  # noqa: E402
 import machine  # noqa: E402
-from verdict import Failure, Skip, conclude  # noqa: E402
+import options  # noqa: E402
+from verdict import SKIP, Failure, Skip, conclude  # noqa: E402
 
 # (program, arguments, what it needs of the GPU, how its own skip may begin)
 CASES = [
@@ -49,7 +49,7 @@ def run_case(guest, device, case, arguments):
     talk = display.Conversation(guest, device, program, options, arguments.mesa, arguments.keep)
     start = time.monotonic()
     talk.run()
-    if talk.status == display.SKIP:
+    if talk.status == SKIP:
         reason = talk.output.strip().splitlines()[-1].removeprefix("skipped: ")
         if may_skip and reason.startswith(may_skip):
             return "skipped", reason
@@ -82,7 +82,7 @@ def run_all(guest, device, arguments):
         try:
             verdict, words = run_case(guest, device, case, arguments)
             passed += verdict == "passed"
-        except (Failure, display.Mismatch, gpu.GpuError) as error:
+        except (Failure, gpu.GpuError) as error:
             failures += 1
             verdict, words = "FAILED", str(error)
         print(f"{name}: {verdict}: {words}", flush=True)
@@ -92,14 +92,8 @@ def run_all(guest, device, arguments):
 
 
 def parse_arguments():
-    parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
+    parser = options.parser(__doc__)
     parser.add_argument("--gpu", choices=["vesper", "window", "stock"], default="vesper")
-    parser.add_argument("--vesper", default=str(image.REPO / "build/release/src/cli/vesper"))
-    parser.add_argument("--programs", type=pathlib.Path,
-                        default=image.REPO / "build/release/tests/guest")
-    parser.add_argument("--kernel", choices=image.KERNELS, default="backports")
-    parser.add_argument("--mesa", choices=["stable", "backports"], default="backports")
-    parser.add_argument("--memory-backend", choices=["memfd", "shm"], default="memfd")
     parser.add_argument("--keep", type=pathlib.Path, help="folder for pictures that differ")
     parser.add_argument("program", nargs="*")
     return parser.parse_args()
@@ -119,18 +113,10 @@ def run(arguments):
         raise Skip("the programs of tests/guest/drm are not built")
     image.folder()
     with make_gpu(arguments) as device:
-        try:
-            with machine.Machine(programs=arguments.programs, kernel=arguments.kernel,
-                                 memory_backend=arguments.memory_backend,
-                                 **device.settings()) as guest:
-                failures, passed = run_all(guest, device, arguments)
-        except BaseException:
-            print("-- vesper", device.log(), sep="\n", file=sys.stderr)
-            raise
-        if failures:
-            print("-- vesper", *device.log().splitlines()[-60:], sep="\n")
-    if failures or not passed:
-        raise Failure(f"{failures} of the cases failed, {passed} passed")
+        with machine.Machine(**options.machine(arguments), **device.settings()) as guest:
+            failures, passed = run_all(guest, device, arguments)
+        if failures or not passed:
+            raise Failure(f"{failures} of the cases failed, {passed} passed")
 
 
 conclude(run, parse_arguments())

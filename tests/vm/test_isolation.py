@@ -3,15 +3,14 @@
 worker is stopped, beside one that makes round trips and one that flips pages: those go on as if they
 were alone."""
 
-import argparse
 import os
-import pathlib
 import signal
-import sys
 
 import display
 import gpu
 import image
+import options
+import processes
 from machine import Machine
 from verdict import conclude, expect
 
@@ -38,14 +37,8 @@ def others_go_on(guest, device, arguments):
 
 def busy_workers(device):
     """Those that serve a context: a spare one has a single thread."""
-    found = set()
-    for children in pathlib.Path(f"/proc/{device.process.pid}/task").glob("*/children"):
-        for pid in children.read_text().split():
-            try:
-                found |= {int(pid)} if len(os.listdir(f"/proc/{pid}/task")) > 1 else set()
-            except FileNotFoundError:
-                pass  # it has just ended
-    return found
+    return {pid for pid in processes.children(device.process.pid)
+            if processes.count_threads(pid) > 1}
 
 
 def stop_worker(guest, device, arguments):
@@ -59,52 +52,36 @@ def stop_worker(guest, device, arguments):
     return number
 
 
-def run_in(device, arguments):
-    with Machine(kernel=arguments.kernel, programs=arguments.programs,
-                 memory_backend=arguments.memory_backend, **device.settings()) as guest:
-        before = device.counts()["contexts"]
-        numbers = []
-        for where in STUCK:
-            print(f"-- one more waits for ever: {where}", flush=True)
-            numbers.append(begin_stuck(guest, where))
-            others_go_on(guest, device, arguments)
-        print("-- the worker of another is stopped", flush=True)
-        stopped = stop_worker(guest, device, arguments)
+def test(guest, device, arguments):
+    before = device.counts()["contexts"]
+    numbers = []
+    for where in STUCK:
+        print(f"-- one more waits for ever: {where}", flush=True)
+        numbers.append(begin_stuck(guest, where))
         others_go_on(guest, device, arguments)
-        expect(device.counts()["contexts"] >= before + len(STUCK), "the stuck contexts ended")
-        expect(not [n for n in numbers if n in guest.statuses], "a stuck program has ended")
-        print("-- they are killed", flush=True)
-        # Mesa ends a program itself whose ring gives no sign of life.
-        if stopped not in guest.statuses:
-            numbers.append(stopped)
-        for number in numbers:
-            guest.signal(number, "KILL")
-            guest.finish(number, PATIENCE)
-        guest.wait_until(lambda: device.counts()["contexts"] <= before, PATIENCE,
-                         "the contexts of killed programs")
-        guest.wait_until(lambda: not busy_workers(device), PATIENCE, "the end of their workers")
-        others_go_on(guest, device, arguments)
+    print("-- the worker of another is stopped", flush=True)
+    stopped = stop_worker(guest, device, arguments)
+    others_go_on(guest, device, arguments)
+    expect(device.counts()["contexts"] >= before + len(STUCK), "the stuck contexts ended")
+    expect(not [n for n in numbers if n in guest.statuses], "a stuck program has ended")
+    print("-- they are killed", flush=True)
+    # Mesa ends a program itself whose ring gives no sign of life.
+    if stopped not in guest.statuses:
+        numbers.append(stopped)
+    for number in numbers:
+        guest.signal(number, "KILL")
+        guest.finish(number, PATIENCE)
+    guest.wait_until(lambda: device.counts()["contexts"] <= before, PATIENCE,
+                     "the contexts of killed programs")
+    guest.wait_until(lambda: not busy_workers(device), PATIENCE, "the end of their workers")
+    others_go_on(guest, device, arguments)
 
 
 def run(arguments):
     image.folder()
     with gpu.Vesper(arguments.vesper, outputs=1) as device:
-        try:
-            run_in(device, arguments)
-        except BaseException:
-            print("-- vesper", device.log(), sep="\n", file=sys.stderr)
-            raise
+        with Machine(**options.machine(arguments), **device.settings()) as guest:
+            test(guest, device, arguments)
 
 
-def parse_arguments():
-    parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
-    parser.add_argument("--vesper", default=str(image.REPO / "build/release/src/cli/vesper"))
-    parser.add_argument("--programs", type=pathlib.Path,
-                        default=image.REPO / "build/release/tests/guest")
-    parser.add_argument("--kernel", choices=image.KERNELS, default="backports")
-    parser.add_argument("--mesa", choices=["stable", "backports"], default="backports")
-    parser.add_argument("--memory-backend", choices=["memfd", "shm"], default="memfd")
-    return parser.parse_args()
-
-
-conclude(run, parse_arguments())
+conclude(run, options.parser(__doc__).parse_args())

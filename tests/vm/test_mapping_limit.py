@@ -2,12 +2,11 @@
 """test_mapping_limit.py …: a guest maps more memory than `--max-mappings` allows. Its program gets an
 error of Vulkan, the server's message names the option, and what comes after works."""
 
-import argparse
-import pathlib
 import re
 
 import gpu
 import image
+import options
 from machine import Machine
 from verdict import conclude, expect
 
@@ -37,20 +36,8 @@ def run(arguments):
     image.folder()
     with gpu.Vesper(arguments.vesper, outputs=1,
                     arguments=("--max-mappings", str(LIMIT))) as device:
-        with Machine(kernel=arguments.kernel, programs=arguments.programs,
-                     memory_backend=arguments.memory_backend, **device.settings()) as guest:
+        with Machine(**options.machine(arguments), **device.settings()) as guest:
             run_in(guest, device, arguments)
 
 
-def parse_arguments():
-    parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
-    parser.add_argument("--vesper", default=str(image.REPO / "build/release/src/cli/vesper"))
-    parser.add_argument("--programs", type=pathlib.Path,
-                        default=image.REPO / "build/release/tests/guest")
-    parser.add_argument("--kernel", choices=image.KERNELS, default="backports")
-    parser.add_argument("--mesa", choices=["stable", "backports"], default="backports")
-    parser.add_argument("--memory-backend", choices=["memfd", "shm"], default="memfd")
-    return parser.parse_args()
-
-
-conclude(run, parse_arguments())
+conclude(run, options.parser(__doc__).parse_args())

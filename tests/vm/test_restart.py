@@ -3,26 +3,17 @@
 the guest go on; a new server takes the GPU's place by hot-plugging, and Vulkan and the display are
 back. Why by hot-plugging: docs/virtio-gpu.md."""
 
-import argparse
-import pathlib
 import time
 
 import display
 import gpu
 import image
+import options
 import qemu
 from machine import Machine, MachineError
-from verdict import Failure, conclude, expect
+from verdict import conclude, expect
 
 PATIENCE = 60
-
-
-def wait_for(condition, text):
-    deadline = time.monotonic() + PATIENCE
-    while not condition():
-        if time.monotonic() > deadline:
-            raise Failure(text)
-        time.sleep(0.1)
 
 
 def works(guest, device, arguments):
@@ -57,8 +48,8 @@ def accepts(guest, command, **words):
 def replace_gpu(guest, device):
     """What the person, or the program, that runs QEMU does over QMP."""
     guest.qmp("device_del", id="gpu")
-    wait_for(lambda: accepts(guest, "chardev-remove", id="gpu"),
-             "the guest does not let go of the dead GPU")
+    guest.wait_until(lambda: accepts(guest, "chardev-remove", id="gpu"), PATIENCE,
+                     "the end of the dead GPU", step=0.1)
     device.start()
     guest.qmp("chardev-add", id="gpu", backend={"type": "socket", "data": {
         "server": False,
@@ -71,7 +62,8 @@ def survives(guest, device, arguments, program):
     """`program` holds the GPU when the server dies."""
     number = guest.begin(program, mesa=arguments.mesa) if program else None
     if number is not None:
-        wait_for(lambda: device.counts()["contexts"] > 0, "the program makes no context")
+        guest.wait_until(lambda: device.counts()["contexts"] > 0, PATIENCE,
+                         "a context of the program", step=0.1)
     kill_server(guest, device)
     if number is not None:
         guest.signal(number, "KILL")
@@ -82,8 +74,7 @@ def survives(guest, device, arguments, program):
 def run(arguments):
     image.folder()
     with gpu.Vesper(arguments.vesper, outputs=1) as device:
-        with Machine(kernel=arguments.kernel, programs=arguments.programs,
-                     memory_backend=arguments.memory_backend, **device.settings()) as guest:
+        with Machine(**options.machine(arguments), **device.settings()) as guest:
             print("-- before", flush=True)
             works(guest, device, arguments)
             print("-- an idle guest's server is killed", flush=True)
@@ -92,15 +83,4 @@ def run(arguments):
             survives(guest, device, arguments, "exec /mnt/programs/guest_forever")
 
 
-def parse_arguments():
-    parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
-    parser.add_argument("--vesper", default=str(image.REPO / "build/release/src/cli/vesper"))
-    parser.add_argument("--programs", type=pathlib.Path,
-                        default=image.REPO / "build/release/tests/guest")
-    parser.add_argument("--kernel", choices=image.KERNELS, default="backports")
-    parser.add_argument("--mesa", choices=["stable", "backports"], default="backports")
-    parser.add_argument("--memory-backend", choices=["memfd", "shm"], default="memfd")
-    return parser.parse_args()
-
-
-conclude(run, parse_arguments())
+conclude(run, options.parser(__doc__).parse_args())

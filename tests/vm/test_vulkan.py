@@ -3,21 +3,18 @@
 Vesper's device; programs leave in the guest the bytes that they leave natively on the host's driver;
 a killed program leaves nothing; the machine starts again, and so does the GPU's next monitor."""
 
-import argparse
 import pathlib
 import subprocess
-import sys
 import tempfile
 import time
 
 import gpu
 import host
 import image
+import options
+import results
 from machine import Machine
 from verdict import Failure, Skip, conclude, expect
-
-sys.path.insert(0, str(image.REPO / "tests" / "e2e"))
-import results  # noqa: E402
 
 PROGRAMS = ["compute", "transfer", "dynamic_rendering", "queries", "events", "semaphores", "fences",
             "stages", "subpasses"]
@@ -90,37 +87,26 @@ def run(arguments):
         raise Skip("the programs of tests/guest are not built")
     image.folder()
     with gpu.Vesper(arguments.vesper, outputs=1, arguments=arguments.server_option) as device:
-        options = {"programs": arguments.programs, "kernel": arguments.kernel,
-                   "memory_backend": arguments.memory_backend, **device.settings()}
-        try:
-            with Machine(**options) as guest:
-                print("-- device", flush=True)
-                has_the_device(guest, arguments)
-                print("-- results", flush=True)
-                leaves_native_bytes(guest, arguments)
-                print("-- killed programs", flush=True)
-                forgets_killed_programs(guest, device, arguments)
-                print("-- reboot", flush=True)
-                starts_again(guest, device, arguments)
-            device.check_alive()
-            # Leaving the block killed QEMU: the server waits for the next one.
-            print("-- the next monitor", flush=True)
-            with Machine(**options) as guest:
-                has_the_device(guest, arguments)
-            device.check_alive()
-        except BaseException:
-            print("-- vesper", device.log(), sep="\n", file=sys.stderr)
-            raise
+        settings = options.machine(arguments) | device.settings()
+        with Machine(**settings) as guest:
+            print("-- device", flush=True)
+            has_the_device(guest, arguments)
+            print("-- results", flush=True)
+            leaves_native_bytes(guest, arguments)
+            print("-- killed programs", flush=True)
+            forgets_killed_programs(guest, device, arguments)
+            print("-- reboot", flush=True)
+            starts_again(guest, device, arguments)
+        device.check_alive()
+        # Leaving the block killed QEMU: the server waits for the next one.
+        print("-- the next monitor", flush=True)
+        with Machine(**settings) as guest:
+            has_the_device(guest, arguments)
+        device.check_alive()
 
 
 def parse_arguments():
-    parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
-    parser.add_argument("--vesper", default=str(image.REPO / "build/release/src/cli/vesper"))
-    parser.add_argument("--programs", type=pathlib.Path,
-                        default=image.REPO / "build/release/tests/guest")
-    parser.add_argument("--kernel", choices=image.KERNELS, default="backports")
-    parser.add_argument("--mesa", choices=["stable", "backports"], default="backports")
-    parser.add_argument("--memory-backend", choices=["memfd", "shm"], default="memfd")
+    parser = options.parser(__doc__)
     parser.add_argument("--server-option", action="append", default=[],
                         help="a further option of the server")
     return parser.parse_args()
