@@ -5,7 +5,7 @@
  * take effect in order. Answers and events come through the listener, from threads of the
  * presenter, never from inside a call; a listener must not call back and must not block.
  *
- * Backends: display/software.h, display/capture.h. */
+ * Backends: display/software.h, display/capture.h, display/window.h. */
 #ifndef VESPER_DISPLAY_PRESENTER_H
 #define VESPER_DISPLAY_PRESENTER_H
 

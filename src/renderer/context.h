@@ -1,6 +1,6 @@
 /* The context contract: one guest context (one VkInstance of the guest, its rings, objects and
  * resources), as frontends and the device core see it. Implemented in this process by
- * renderer_context_create; later also by a worker process behind the same functions.
+ * renderer_context_create, and by a worker process behind the same functions (ipc/worker_pool.h).
  *
  * Calls on one context take effect in the order in which they are made, although they are
  * executed later on the context's own threads: none of them waits for the GPU or for the guest.
