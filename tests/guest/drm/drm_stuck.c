@@ -6,9 +6,6 @@
  */
 #include "common/card.h"
 
-#include "protocol/cs.h"
-#include "venus_client.h"
-
 #include <errno.h>
 #include <poll.h>
 #include <stdatomic.h>
@@ -20,8 +17,21 @@
 #include <drm/virtgpu_drm.h>
 
 #define CAPSET_VENUS 4
+
+/* Venus commands (docs/venus-wire-format.md), word by word. */
+enum {
+    CREATE_RING = 188,
+    NOTIFY_RING = 190,
+    WAIT_VIRTQUEUE_SEQNO = 252,
+    WAIT_RING_SEQNO = 253,
+    RING_CREATE_INFO = 1000384000, /* VkStructureType */
+};
+#define WITHOUT_REPLY 0
+#define U64(value) (uint32_t)(value), (uint32_t)((uint64_t)(value) >> 32)
+
 #define RING_ID 1
 #define RESOURCE_SIZE 8192
+#define TAIL_OFFSET 64
 #define BUFFER_OFFSET 4096
 #define BUFFER_SIZE 4096
 #define NEVER 1000
@@ -65,18 +75,16 @@ static void make_ring_memory(struct stuck *stuck) {
 }
 
 /* Returns a descriptor that is readable when the commands have been executed. */
-static int execute(const struct stuck *stuck, struct cs_encoder *e) {
-    GUEST_CHECK(!e->failed, "writing commands");
+static int execute(const struct stuck *stuck, const uint32_t *words, size_t size) {
     struct drm_virtgpu_execbuffer execute = {
         .flags = VIRTGPU_EXECBUF_FENCE_FD_OUT | VIRTGPU_EXECBUF_RING_IDX,
-        .size = (uint32_t)cs_encoder_size(e),
-        .command = (uintptr_t)e->bytes,
+        .size = (uint32_t)size,
+        .command = (uintptr_t)words,
         .bo_handles = (uintptr_t)&stuck->handle,
         .num_bo_handles = 1,
         .fence_fd = -1,
     };
     must(drmIoctl(stuck->fd, DRM_IOCTL_VIRTGPU_EXECBUFFER, &execute), "submitting commands");
-    cs_encoder_reset(e, BUFFER_SIZE);
     return execute.fence_fd;
 }
 
@@ -85,50 +93,52 @@ static bool retires(int fence, int timeout_ms) {
     return poll(&poll_for, 1, timeout_ms) == 1;
 }
 
-static void create_ring(const struct stuck *stuck, struct cs_encoder *e) {
-    const VkRingCreateInfoMESA info = {
-        .sType = VK_STRUCTURE_TYPE_RING_CREATE_INFO_MESA,
-        .resourceId = stuck->resource_id,
-        .size = RESOURCE_SIZE,
-        .idleTimeout = 1000000,
-        .headOffset = 0,
-        .tailOffset = 64,
-        .statusOffset = 128,
-        .bufferOffset = BUFFER_OFFSET,
-        .bufferSize = BUFFER_SIZE,
-        .extraOffset = 192,
-        .extraSize = 4,
+static void create_ring(const struct stuck *stuck) {
+    const uint32_t words[] = {
+        CREATE_RING,
+        WITHOUT_REPLY,
+        U64(RING_ID),
+        U64(1),
+        RING_CREATE_INFO,
+        U64(0) /* pNext */,
+        0 /* flags */,
+        stuck->resource_id,
+        U64(0) /* offset */,
+        U64(RESOURCE_SIZE),
+        U64(1000000) /* idleTimeout */,
+        U64(0) /* headOffset */,
+        U64(TAIL_OFFSET),
+        U64(128) /* statusOffset */,
+        U64(BUFFER_OFFSET),
+        U64(BUFFER_SIZE),
+        U64(192) /* extraOffset */,
+        U64(4) /* extraSize */,
     };
-    const struct vn_vkCreateRingMESA a = {.ring = RING_ID, .pCreateInfo = &info};
-    vn_client_encode_vkCreateRingMESA(e, 0, &a);
-    GUEST_CHECK(retires(execute(stuck, e), 20000), "a ring is not made within 20 s");
+    GUEST_CHECK(retires(execute(stuck, words, sizeof(words)), 20000),
+                "a ring is not made within 20 s");
 }
 
 /* The ring waits for a number that the context stream never gives. Returns the ring's tail. */
-static uint32_t wait_in_ring(const struct stuck *stuck, struct cs_encoder *e) {
-    const struct vn_vkWaitVirtqueueSeqnoMESA wait = {.seqno = NEVER};
-    vn_client_encode_vkWaitVirtqueueSeqnoMESA(e, 0, &wait);
-    const uint32_t size = (uint32_t)cs_encoder_size(e);
-    memcpy(stuck->ring + BUFFER_OFFSET, e->bytes, size);
-    atomic_store((_Atomic(uint32_t) *)(void *)(stuck->ring + 64), size);
-    cs_encoder_reset(e, BUFFER_SIZE);
-    const struct vn_vkNotifyRingMESA notify = {.ring = RING_ID, .seqno = size};
-    vn_client_encode_vkNotifyRingMESA(e, 0, &notify);
-    GUEST_CHECK(retires(execute(stuck, e), 20000), "a ring is not notified within 20 s");
+static uint32_t wait_in_ring(const struct stuck *stuck) {
+    const uint32_t wait[] = {WAIT_VIRTQUEUE_SEQNO, WITHOUT_REPLY, U64(NEVER)};
+    const uint32_t tail = sizeof(wait);
+    memcpy(stuck->ring + BUFFER_OFFSET, wait, sizeof(wait));
+    atomic_store((_Atomic(uint32_t) *)(void *)(stuck->ring + TAIL_OFFSET), tail);
+    const uint32_t notify[] = {NOTIFY_RING, WITHOUT_REPLY, U64(RING_ID), tail, 0 /* flags */};
+    GUEST_CHECK(retires(execute(stuck, notify, sizeof(notify)), 20000),
+                "a ring is not notified within 20 s");
     usleep(1000000);
     GUEST_CHECK(atomic_load((_Atomic(uint32_t) *)(void *)stuck->ring) == 0,
                 "the ring has gone past a wait that never ends");
-    return size;
+    return tail;
 }
 
 /* The context stream waits for the ring, and the ring for the context stream. */
-static void wait_in_stream(const struct stuck *stuck, struct cs_encoder *e) {
-    const struct vn_vkWaitRingSeqnoMESA wait = {
-        .ring = RING_ID,
-        .seqno = wait_in_ring(stuck, e),
-    };
-    vn_client_encode_vkWaitRingSeqnoMESA(e, 0, &wait);
-    GUEST_CHECK(!retires(execute(stuck, e), 1000), "a wait that never ends has ended");
+static void wait_in_stream(const struct stuck *stuck) {
+    const uint32_t wait[] = {WAIT_RING_SEQNO, WITHOUT_REPLY, U64(RING_ID),
+                             U64(wait_in_ring(stuck))};
+    GUEST_CHECK(!retires(execute(stuck, wait, sizeof(wait)), 1000),
+                "a wait that never ends has ended");
 }
 
 int main(int argc, char **argv) {
@@ -138,16 +148,13 @@ int main(int argc, char **argv) {
     card_open_unseen(&card, &g);
     struct stuck stuck = {.fd = card_open_render_node(&card)};
     card_close(&card);
-    struct cs_encoder e;
-    cs_encoder_init(&e);
-    cs_encoder_reset(&e, BUFFER_SIZE);
     make_context(&stuck);
     make_ring_memory(&stuck);
-    create_ring(&stuck, &e);
+    create_ring(&stuck);
     if (strcmp(where, "stream") == 0) {
-        wait_in_stream(&stuck, &e);
+        wait_in_stream(&stuck);
     } else {
-        wait_in_ring(&stuck, &e);
+        wait_in_ring(&stuck);
     }
     puts("STUCK");
     fflush(stdout);
