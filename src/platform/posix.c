@@ -76,6 +76,19 @@ int system_set_close_on_exec_and_nonblocking(int fd) {
     return fcntl(fd, F_SETFD, FD_CLOEXEC) < 0 ? -errno : system_set_nonblocking(fd);
 }
 
+/* On failure both are closed. */
+static int prepare_pair(const int fds[2]) {
+    int error = system_set_close_on_exec_and_nonblocking(fds[0]);
+    if (!error) {
+        error = system_set_close_on_exec_and_nonblocking(fds[1]);
+    }
+    if (error) {
+        close(fds[0]);
+        close(fds[1]);
+    }
+    return error;
+}
+
 void platform_wake_finish(struct platform_wake *wake) {
     if (wake->read_fd >= 0) {
         close(wake->read_fd);
@@ -346,16 +359,12 @@ int platform_socket_pair(int out_fds[2]) {
     if (socketpair(AF_UNIX, SOCK_STREAM, 0, out_fds) < 0) {
         return -errno;
     }
-    for (int i = 0; i < 2; i++) {
-        int result = system_set_close_on_exec_and_nonblocking(out_fds[i]);
-        if (result < 0) {
-            close(out_fds[0]);
-            close(out_fds[1]);
-            return result;
-        }
-        system_socket_tune(out_fds[i]);
+    int error = prepare_pair(out_fds);
+    if (!error) {
+        system_socket_tune(out_fds[0]);
+        system_socket_tune(out_fds[1]);
     }
-    return 0;
+    return error;
 }
 
 /* Where received descriptors go; `count` goes on where `capacity` ends, and the rest is closed. */
@@ -455,16 +464,11 @@ int platform_pipe_init(struct platform_wake *wake) {
     if (pipe(ends) < 0) {
         return -errno;
     }
-    for (int i = 0; i < 2; i++) {
-        int result = system_set_close_on_exec_and_nonblocking(ends[i]);
-        if (result < 0) {
-            close(ends[0]);
-            close(ends[1]);
-            return result;
-        }
+    int error = prepare_pair(ends);
+    if (!error) {
+        *wake = (struct platform_wake){.read_fd = ends[0], .write_fd = ends[1]};
     }
-    *wake = (struct platform_wake){.read_fd = ends[0], .write_fd = ends[1]};
-    return 0;
+    return error;
 }
 
 void platform_pipe_signal(const struct platform_wake *wake) {
