@@ -7,6 +7,7 @@
 
 #include "platform/platform.h"
 #include "renderer/renderer.h"
+#include "venus_commands.h"
 
 /* Waiting for the next command, in three steps: spinning with the processor's pause hint, giving
  * the processor away in between, then naps. The guest notifies only a ring that shows IDLE, and
@@ -14,7 +15,12 @@
  * command or wake-up, the ring must look for itself.
  *
  * On few processors the guest, the driver's threads and we share them: longer first steps slow a
- * round trip down there, by more than they save where processors are idle. */
+ * round trip down there, by more than they save where processors are idle.
+ *
+ * A guest that waits for a submission looks for its end for some 50 us, then sleeps for longer and
+ * longer. A ring that naps when the next submission comes delays its end beyond that, so that the
+ * guest sleeps again, and so on: where submissions have followed one another soon, the ring stays
+ * awake for as long as such a sleep takes. */
 #define FEW_PROCESSORS 3
 /* Pauses between two looks at the tail. A guest that has just had a reply calls again at once; one
  * that streams is slowed down by every look, which takes the tail's cache line away from it. */
@@ -22,8 +28,10 @@
 #define PAUSES_IN_STREAM 200
 #define SPIN_NS 1000u
 #define SPIN_MANY_NS 20000u
-#define YIELD_NS 80000u
+#define YIELD_NS 20000u
 #define YIELD_MANY_NS 200000u
+#define YIELD_SUBMITTING_NS 400000u
+#define SUBMITTING_GAP_NS 500000u
 #define NAP_NS 50000
 #define IDLE_TIMEOUT_MIN_NS 1000000u
 #define IDLE_TIMEOUT_MAX_NS 100000000u
@@ -106,15 +114,22 @@ static void ring_go_idle(struct ring *ring, uint32_t head) {
     atomic_fetch_and(ring->status, ~(uint32_t)RING_STATUS_IDLE);
 }
 
+static bool has_just_submitted(const struct ring *ring) {
+    const uint32_t command = ring->stream.base.decoder.command;
+    return command == VN_COMMAND_vkQueueSubmit || command == VN_COMMAND_vkQueueSubmit2;
+}
+
 /* One step of waiting, `waited_ns` after the ring ran dry. */
 static void ring_relax(const struct ring *ring, uint64_t waited_ns) {
+    const uint64_t yield_ns =
+        ring->is_submitting && has_just_submitted(ring) ? YIELD_SUBMITTING_NS : ring->yield_ns;
     if (waited_ns < ring->spin_ns) {
         const int pauses =
             ring->stream.base.decoder.reply_wanted ? PAUSES_AFTER_REPLY : PAUSES_IN_STREAM;
         for (int i = 0; i < pauses; i++) {
             platform_cpu_relax();
         }
-    } else if (waited_ns < ring->yield_ns) {
+    } else if (waited_ns < yield_ns) {
         sched_yield();
     } else {
         nanosleep(&(struct timespec){.tv_nsec = NAP_NS}, NULL);
@@ -128,6 +143,9 @@ static bool ring_wait(struct ring *ring, uint32_t *out_tail) {
     while (!ring_ended(ring)) {
         uint32_t tail = atomic_load_explicit(ring->tail, memory_order_acquire);
         if (tail != head) {
+            if (dry_since && has_just_submitted(ring)) {
+                ring->is_submitting = platform_now_ns() - dry_since < SUBMITTING_GAP_NS;
+            }
             *out_tail = tail;
             return true;
         }

@@ -39,6 +39,7 @@ struct ring {
 
     struct ring_settings settings;
     uint64_t spin_ns, yield_ns; /* steps of waiting, see ring.c */
+    bool is_submitting;         /* the next command came soon after the last submission */
 
     pthread_t thread;
     struct stream stream;
