@@ -74,7 +74,8 @@ void channel_finish(struct channel *channel) {
         drop_first_output(channel);
     }
     close_all(channel->input.fds, channel->input.fd_count);
-    channel->input.fd_count = 0;
+    close_all(channel->input.ahead_fds, channel->input.ahead_fd_count);
+    channel->input.fd_count = channel->input.ahead_fd_count = 0;
     free(channel->input.bytes);
     channel->input.bytes = NULL;
     if (channel->fd >= 0) {
@@ -192,9 +193,11 @@ int channel_send(struct channel *channel, const void *head, size_t head_size, co
 
 /* ---- receiving -------------------------------------------------------------------------- */
 
+/* Room for the rest of the payload, as far as memory may run ahead of what has come, and for the
+ * next header. */
 static int make_room(struct channel *channel) {
     size_t received = channel->input.done - HEADER_BYTES;
-    if (received < channel->input.capacity) {
+    if (received + HEADER_BYTES < channel->input.capacity) {
         return 0;
     }
     size_t capacity = channel->input.capacity ? channel->input.capacity * 2 : INPUT_BYTES_MIN;
@@ -211,22 +214,9 @@ static int make_room(struct channel *channel) {
     return 0;
 }
 
-/* Descriptors may come with the first byte of a message only. */
-static int keep_descriptors(struct channel *channel, int *fds, size_t came, bool at_start) {
-    size_t held = came < CHANNEL_FDS_MAX ? came : CHANNEL_FDS_MAX;
-    if (came > CHANNEL_FDS_MAX || (came > 0 && !at_start)) {
-        close_all(fds, held);
-        return -EPROTO;
-    }
-    memcpy(channel->input.fds + channel->input.fd_count, fds, held * sizeof(int));
-    channel->input.fd_count += held;
-    return 0;
-}
-
-/* Reads some bytes of the current message: at most to the end of the header, then at most to the
- * end of the payload, so that no descriptor of the next message is taken for one of this. */
-static int read_some(struct channel *channel, uint8_t *to, size_t size) {
-    int fds[CHANNEL_FDS_MAX];
+/* Reads some bytes, and into `fds` (CHANNEL_FDS_MAX) the descriptors that came with them. */
+static int read_some(struct channel *channel, uint8_t *to, size_t size, size_t *out_count, int *fds,
+                     size_t *out_fd_count) {
     size_t came;
     long count;
     do {
@@ -235,14 +225,15 @@ static int read_some(struct channel *channel, uint8_t *to, size_t size) {
     if (count < 0) {
         return count == -EWOULDBLOCK ? -EAGAIN : (int)count;
     }
-    int error = keep_descriptors(channel, fds, came, channel->input.done == 0);
-    if (error) {
-        return error;
+    *out_fd_count = came < CHANNEL_FDS_MAX ? came : CHANNEL_FDS_MAX;
+    if (came > CHANNEL_FDS_MAX) {
+        return -EPROTO;
     }
     if (count == 0) {
         return channel->input.done ? -EPROTO : -EPIPE;
     }
-    channel->input.done += (size_t)count;
+    channel->input.is_dry = (size_t)count < size;
+    *out_count = (size_t)count;
     return 0;
 }
 
@@ -254,34 +245,79 @@ static int check_header(const struct channel *channel) {
     return header->size == 0 || header->fd_count != channel->input.fd_count ? -EPROTO : 0;
 }
 
-int channel_receive(struct channel *channel, struct channel_message *out) {
-    int error;
+/* Descriptors come with the first byte of a message only. */
+static int read_header(struct channel *channel) {
     while (channel->input.done < HEADER_BYTES) {
-        error = read_some(channel, (uint8_t *)&channel->input.header + channel->input.done,
-                          HEADER_BYTES - channel->input.done);
-        if (error) {
-            return error;
+        const bool at_start = channel->input.done == 0;
+        int fds[CHANNEL_FDS_MAX];
+        size_t count, fd_count = 0;
+        int error = read_some(channel, (uint8_t *)&channel->input.header + channel->input.done,
+                              HEADER_BYTES - channel->input.done, &count, fds, &fd_count);
+        if (error || (fd_count > 0 && !at_start)) {
+            close_all(fds, fd_count);
+            return error ? error : -EPROTO;
+        }
+        memcpy(channel->input.fds + channel->input.fd_count, fds, fd_count * sizeof(int));
+        channel->input.fd_count += fd_count;
+        channel->input.done += count;
+    }
+    return check_header(channel);
+}
+
+/* Some of the payload, and with its end the next header, as far as it has come: what descriptors
+ * come then are the next message's. */
+static int read_payload(struct channel *channel) {
+    int error = make_room(channel);
+    if (error) {
+        return error;
+    }
+    const size_t received = channel->input.done - HEADER_BYTES;
+    const size_t room = channel->input.capacity - received;
+    const size_t left = channel->input.header.size - received;
+    const size_t wanted = left + HEADER_BYTES <= room ? left + HEADER_BYTES : room - HEADER_BYTES;
+    size_t count = 0;
+    error = read_some(channel, channel->input.bytes + received, wanted, &count,
+                      channel->input.ahead_fds, &channel->input.ahead_fd_count);
+    if (error) {
+        return error;
+    }
+    channel->input.ahead = count > left ? count - left : 0;
+    channel->input.done += count - channel->input.ahead;
+    return channel->input.ahead_fd_count > 0 && channel->input.ahead == 0 ? -EPROTO : 0;
+}
+
+/* What has come ahead of the message that was handed out becomes the beginning of the next. */
+static void begin_message(struct channel *channel) {
+    const size_t ahead = channel->input.ahead;
+    if (ahead) {
+        memcpy(&channel->input.header, channel->input.bytes + channel->input.header.size, ahead);
+    }
+    memcpy(channel->input.fds, channel->input.ahead_fds,
+           channel->input.ahead_fd_count * sizeof(int));
+    channel->input.fd_count = channel->input.ahead_fd_count;
+    channel->input.done = ahead;
+    channel->input.ahead = channel->input.ahead_fd_count = 0;
+}
+
+int channel_receive(struct channel *channel, struct channel_message *out) {
+    if (channel->input.done == HEADER_BYTES + channel->input.header.size) {
+        begin_message(channel);
+        if (channel->input.is_dry) {
+            channel->input.is_dry = false;
+            return -EAGAIN;
         }
     }
-    error = check_header(channel);
-    const uint32_t size = channel->input.header.size;
-    while (!error && channel->input.done < HEADER_BYTES + size) {
-        error = make_room(channel);
-        if (error) {
-            break;
-        }
-        const size_t received = channel->input.done - HEADER_BYTES;
-        const size_t room = channel->input.capacity - received;
-        const size_t left = size - received;
-        error = read_some(channel, channel->input.bytes + received, left < room ? left : room);
+    int error = read_header(channel);
+    while (!error && channel->input.done < HEADER_BYTES + channel->input.header.size) {
+        error = read_payload(channel);
     }
     if (error) {
         return error;
     }
-    *out = (struct channel_message){
-        .bytes = channel->input.bytes, .size = size, .fd_count = (uint32_t)channel->input.fd_count};
+    *out = (struct channel_message){.bytes = channel->input.bytes,
+                                    .size = channel->input.header.size,
+                                    .fd_count = (uint32_t)channel->input.fd_count};
     memcpy(out->fds, channel->input.fds, channel->input.fd_count * sizeof(int));
-    channel->input.done = 0;
     channel->input.fd_count = 0;
     return 0;
 }

@@ -48,6 +48,11 @@ struct channel {
         size_t capacity;
         int fds[CHANNEL_FDS_MAX];
         size_t fd_count;
+        /* Of the next message, come with the end of this one's payload. */
+        size_t ahead; /* bytes of its header, behind the payload */
+        int ahead_fds[CHANNEL_FDS_MAX];
+        size_t ahead_fd_count;
+        bool is_dry; /* less came than was asked for: there is nothing more yet */
     } input;
 };
 

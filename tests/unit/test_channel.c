@@ -129,6 +129,46 @@ static void test_message_and_descriptors_arrive(void **state) {
     assert_int_equal(channel_receive(&pair->b, &message), -EAGAIN);
 }
 
+/* A payload is read together with the next header: descriptors stay with theirs all the same. */
+static void test_messages_that_came_together(void **state) {
+    struct pair *pair = *state;
+    int fds[2] = {new_shm(), new_shm()};
+    assert_int_equal(channel_send(&pair->a, "first", 5, NULL, 0, NULL, 0), 0);
+    assert_int_equal(channel_send(&pair->a, "second", 6, NULL, 0, fds, 2), 0);
+    assert_int_equal(channel_send(&pair->a, "3", 1, NULL, 0, fds, 1), 0);
+    close(fds[0]);
+    close(fds[1]);
+    static const struct {
+        const char *text;
+        uint32_t fd_count;
+    } expected[] = {{"first", 0}, {"second", 2}, {"3", 1}};
+    for (size_t i = 0; i < 3; i++) {
+        struct channel_message message;
+        int error;
+        while ((error = channel_receive(&pair->b, &message)) == -EAGAIN) {
+        }
+        assert_int_equal(error, 0);
+        assert_int_equal(message.size, strlen(expected[i].text));
+        assert_memory_equal(message.bytes, expected[i].text, message.size);
+        assert_int_equal(message.fd_count, expected[i].fd_count);
+        channel_close_fds(&message);
+    }
+    struct channel_message message;
+    assert_int_equal(channel_receive(&pair->b, &message), -EAGAIN);
+}
+
+/* What has come ahead is closed with the channel. */
+static void test_descriptors_of_a_message_not_read(void **state) {
+    struct pair *pair = *state;
+    int fd = new_shm();
+    assert_int_equal(channel_send(&pair->a, "first", 5, NULL, 0, NULL, 0), 0);
+    assert_int_equal(channel_send(&pair->a, "second", 6, NULL, 0, &fd, 1), 0);
+    close(fd);
+    struct channel_message message;
+    assert_int_equal(channel_receive(&pair->b, &message), 0);
+    /* teardown counts */
+}
+
 /* Bytes and descriptors keep together when every call moves `most` bytes. */
 static void pass_in_pieces(struct pair *pair, size_t most, size_t size) {
     uint8_t *sent = malloc(size);
@@ -334,6 +374,8 @@ int main(void) {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
     const struct CMUnitTest tests[] = {
         TEST(test_message_and_descriptors_arrive),
+        TEST(test_messages_that_came_together),
+        TEST(test_descriptors_of_a_message_not_read),
         TEST(test_pieces),
         TEST(test_queue_is_bounded),
         TEST(test_queued_descriptors_are_closed),
