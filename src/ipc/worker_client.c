@@ -105,8 +105,8 @@ static int send_locked(struct worker *worker, const void *head, size_t head_size
 }
 
 static int worker_submit(struct context *context, const void *bytes, size_t size) {
-    if (size % 4) {
-        return -EINVAL;
+    if (size == 0 || size % 4) {
+        return size ? -EINVAL : 0;
     }
     const struct worker_submit message = {WORKER_SUBMIT, 0};
     return send_locked(from(context), &message, sizeof(message), bytes, size, -1);

@@ -20,14 +20,58 @@
 /* A driver that hangs when vesper has gone ends us by SIGALRM. */
 #define LAST_SECONDS 10
 
+/* Two threads take turns: the one with the turn waits for requests and executes them, until it
+ * waits for a ring of the guest; from then on the other one has the turn. So a request wakes one
+ * thread, not two. */
 struct server {
     struct channel channel;
+    pthread_mutex_t turn; /* guards the receiving side and the next two */
+    pthread_t other;      /* the thread that is not the main one */
+    bool has_other, over;
+    _Atomic(int) error; /* by which it is over, or is about to be */
     pthread_mutex_t mutex;     /* guards the sending side of the channel */
     struct platform_wake wake; /* something was queued, or sending has failed */
     struct worker_fence_page *fences;
     struct platform_wake fence_pipe; /* the end for writing */
     struct context *context;
 };
+
+/* ---- turns ------------------------------------------------------------------------------- */
+
+/* Whether this thread has the turn. */
+static _Thread_local bool has_turn;
+
+static void take_turn(struct server *server) {
+    if (!has_turn) {
+        pthread_mutex_lock(&server->turn);
+        has_turn = true;
+    }
+}
+
+static void end_turn(struct server *server) {
+    has_turn = false;
+    pthread_mutex_unlock(&server->turn);
+}
+
+static void *serve_beside(void *argument);
+
+/* Before this thread waits for a ring. Most contexts never do: the other thread is started here. */
+static void yield(void *user) {
+    struct server *server = user;
+    if (!has_turn) {
+        return;
+    }
+    if (!server->has_other) {
+        int error = platform_thread_start(&server->other, "vesper-requests", serve_beside, server);
+        if (error) {
+            log_warning("worker: no second thread (%s): requests wait for a ring",
+                        strerror(-error));
+            return;
+        }
+        server->has_other = true;
+    }
+    end_turn(server);
+}
 
 /* ---- up-calls, on threads of the context ------------------------------------------------- */
 
@@ -124,7 +168,8 @@ static int handle_hello(struct server *server, struct channel_message *message) 
     message->fds[1] = -1;
     hello.name[sizeof(hello.name) - 1] = '\0';
     log_set_level((enum log_level)hello.log_level);
-    error = renderer_context_create(hello.name, &hello.limits, &listener, server, &server->context);
+    error = renderer_context_create_direct(hello.name, &hello.limits, &listener, yield, server,
+                                           &server->context);
     if (error) {
         char reason[128];
         snprintf(reason, sizeof(reason), "the worker cannot make a context: %s", strerror(-error));
@@ -213,20 +258,19 @@ static int handle(struct server *server, struct channel_message *message) {
 
 /* ---- the loop ---------------------------------------------------------------------------- */
 
-/* All that has come; 0: wait for more. */
+/* All that has come, or until the turn is over; 0: go on. */
 static int receive_all(struct server *server) {
-    for (;;) {
+    int error = 0;
+    while (has_turn && !error) {
         struct channel_message message;
-        int error = channel_receive(&server->channel, &message);
+        error = channel_receive(&server->channel, &message);
         if (error) {
             return error == -EAGAIN ? 0 : error;
         }
         error = handle(server, &message);
         channel_close_fds(&message);
-        if (error) {
-            return error;
-        }
     }
+    return error;
 }
 
 static int flush(struct server *server, bool *out_waiting) {
@@ -237,31 +281,63 @@ static int flush(struct server *server, bool *out_waiting) {
     return error == -EAGAIN ? 0 : error;
 }
 
-static int serve(struct server *server) {
-    for (;;) {
-        bool waiting;
-        int error = flush(server, &waiting);
-        if (error) {
-            return error;
-        }
-        struct pollfd polls[2] = {
-            {server->channel.fd, (short)(POLLIN | (waiting ? POLLOUT : 0)), 0},
-            {server->wake.read_fd, POLLIN, 0},
-        };
-        if (poll(polls, 2, -1) < 0 && errno != EINTR) {
-            return -errno;
-        }
-        if (polls[1].revents) {
-            platform_wake_drain(&server->wake);
-        }
-        error = receive_all(server);
-        if (error) {
-            return error;
-        }
+/* One wait for requests, and what they ask for. */
+static int serve_once(struct server *server) {
+    bool waiting;
+    int error = flush(server, &waiting);
+    if (error) {
+        return error;
+    }
+    struct pollfd polls[2] = {
+        {server->channel.fd, (short)(POLLIN | (waiting ? POLLOUT : 0)), 0},
+        {server->wake.read_fd, POLLIN, 0},
+    };
+    if (poll(polls, 2, -1) < 0 && errno != EINTR) {
+        return -errno;
+    }
+    if (polls[1].revents) {
+        platform_wake_drain(&server->wake);
+    }
+    error = atomic_load(&server->error);
+    return error ? error : receive_all(server);
+}
+
+/* Ends the context with the channel: nobody is left who could ask for anything. */
+static void end(struct server *server) {
+    server->over = true;
+    alarm(LAST_SECONDS);
+    if (server->context) {
+        server->context->ops->destroy(server->context);
     }
 }
 
-static int open_and_serve(struct server *server) {
+static void serve(struct server *server) {
+    int error = 0;
+    while (!error) {
+        take_turn(server);
+        error = server->over ? atomic_load(&server->error) : serve_once(server);
+    }
+    if (!has_turn) {
+        /* The other thread waits for requests meanwhile. */
+        atomic_store(&server->error, error);
+        platform_wake_signal(&server->wake);
+        take_turn(server);
+    }
+    if (!server->over) {
+        atomic_store(&server->error, error);
+        end(server);
+    }
+    end_turn(server);
+}
+
+static void *serve_beside(void *argument) {
+    serve(argument);
+    return NULL;
+}
+
+/* ---- life -------------------------------------------------------------------------------- */
+
+static void greet(struct server *server) {
     char reason[WORKER_REASON_BYTES];
     if (renderer_open_driver(reason, sizeof(reason))) {
         send_reason(server, WORKER_FAILED, reason);
@@ -269,8 +345,6 @@ static int open_and_serve(struct server *server) {
         const struct worker_ready ready = {WORKER_READY, WORKER_PROTOCOL};
         reply(server, &ready, sizeof(ready), -1);
     }
-    int error = serve(server);
-    return error == -EPIPE || error == -ECONNRESET ? 0 : error;
 }
 
 int worker_server_run(int fd) {
@@ -281,11 +355,12 @@ int worker_server_run(int fd) {
         channel_finish(&server.channel);
         return error;
     }
+    pthread_mutex_init(&server.turn, NULL);
     pthread_mutex_init(&server.mutex, NULL);
-    error = open_and_serve(&server);
-    alarm(LAST_SECONDS);
-    if (server.context) {
-        server.context->ops->destroy(server.context);
+    greet(&server);
+    serve(&server);
+    if (server.has_other) {
+        pthread_join(server.other, NULL);
     }
     if (server.fences) {
         platform_unmap(server.fences, sizeof(*server.fences));
@@ -294,5 +369,7 @@ int worker_server_run(int fd) {
     platform_wake_finish(&server.wake);
     channel_finish(&server.channel);
     pthread_mutex_destroy(&server.mutex);
-    return error;
+    pthread_mutex_destroy(&server.turn);
+    error = atomic_load(&server.error);
+    return error == -EPIPE || error == -ECONNRESET ? 0 : error;
 }

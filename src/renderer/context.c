@@ -218,9 +218,9 @@ static void apply_limits(struct context_limits *limits, const struct context_lim
 #undef APPLY
 }
 
-int renderer_context_create(const char *name, const struct context_limits *limits,
-                            const struct context_listener *listener, void *user,
-                            struct context **out) {
+static int create(const char *name, const struct context_limits *limits,
+                  const struct context_listener *listener, void (*yield)(void *user), void *user,
+                  struct context **out) {
     struct renderer_context *context = calloc(1, sizeof(*context));
     if (!context) {
         return -ENOMEM;
@@ -244,7 +244,7 @@ int renderer_context_create(const char *name, const struct context_limits *limit
     if (error) {
         goto error_timelines;
     }
-    error = executor_start(&context->executor, context);
+    error = executor_start(&context->executor, context, yield, user);
     if (error) {
         goto error_executor;
     }
@@ -261,4 +261,16 @@ error_objects:
     pthread_mutex_destroy(&context->ring_mutex);
     free(context);
     return error;
+}
+
+int renderer_context_create(const char *name, const struct context_limits *limits,
+                            const struct context_listener *listener, void *user,
+                            struct context **out) {
+    return create(name, limits, listener, NULL, user, out);
+}
+
+int renderer_context_create_direct(const char *name, const struct context_limits *limits,
+                                   const struct context_listener *listener,
+                                   void (*yield)(void *user), void *user, struct context **out) {
+    return create(name, limits, listener, yield, user, out);
 }

@@ -96,6 +96,15 @@ int renderer_context_create(const char *name, const struct context_limits *limit
                             const struct context_listener *listener, void *user,
                             struct context **out);
 
+/* The same without a thread for the context stream, for a caller that has nothing else to do than
+ * to make the calls: a call executes what it asks for before it returns, up-calls included. While
+ * it waits for a ring of the guest, others may have to be made, by another thread: `yield` tells
+ * that thread to begin. What that one asks for is executed by the first, before its call returns;
+ * from then on either may call. destroy waits for calls in progress. */
+int renderer_context_create_direct(const char *name, const struct context_limits *limits,
+                                   const struct context_listener *listener,
+                                   void (*yield)(void *user), void *user, struct context **out);
+
 /* Opens the host's Vulkan library once for the process; called before the first context.
  * On failure returns a negative errno and writes a sentence that names the cause to `reason`. */
 int renderer_open_driver(char *reason, size_t reason_size);

@@ -122,59 +122,65 @@ static void item_free(struct executor_item *item) {
     free(item);
 }
 
-/* The next item; NULL: stop, or an overflow is to be reported. */
-static struct executor_item *pop(struct executor *executor) {
+/* The next item; NULL: stop, or, where *out_overflowed, that is to be reported, or, to an executing
+ * caller, there is none: it is then no longer the one that executes. */
+static struct executor_item *pop(struct executor *executor, bool *out_overflowed) {
     pthread_mutex_lock(&executor->mutex);
-    while (!executor->first && !executor->stop && !executor->overflowed) {
+    while (!executor->first && !executor->stop && !executor->overflowed && !executor->yield) {
         pthread_cond_wait(&executor->cond, &executor->mutex);
     }
-    struct executor_item *item = executor->stop || executor->overflowed ? NULL : executor->first;
+    *out_overflowed = executor->overflowed && !executor->stop;
+    executor->overflowed = false;
+    struct executor_item *item = executor->stop || *out_overflowed ? NULL : executor->first;
     if (item) {
         executor->first = item->next;
         if (!executor->first) {
             executor->last = &executor->first;
         }
         executor->queued_bytes -= item->kind == ITEM_SUBMIT ? item->size : 0;
+    } else if (!*out_overflowed) {
+        executor->busy = false;
+        pthread_cond_broadcast(&executor->cond); /* executor_join */
     }
     pthread_mutex_unlock(&executor->mutex);
     return item;
 }
 
-/* Loses the context if a submission passed the limit; false: nothing of the kind. */
-static bool report_overflow(struct executor *executor) {
-    pthread_mutex_lock(&executor->mutex);
-    bool overflowed = executor->overflowed && !executor->stop;
-    executor->overflowed = false;
-    pthread_mutex_unlock(&executor->mutex);
-    if (overflowed) {
-        context_lose(executor->stream.context,
-                     "more of the context stream is queued than allowed (--max-queued-bytes)");
-    }
-    return overflowed;
-}
-
-static void *executor_main(void *argument) {
-    struct executor *executor = argument;
+static void execute_all(struct executor *executor) {
     for (;;) {
-        struct executor_item *item = pop(executor);
+        bool overflowed;
+        struct executor_item *item = pop(executor, &overflowed);
         if (item) {
             execute(executor, item);
             item_free(item);
-        } else if (!report_overflow(executor)) {
-            return NULL;
+        } else if (overflowed) {
+            context_lose(executor->stream.context,
+                         "more of the context stream is queued than allowed (--max-queued-bytes)");
+        } else {
+            return;
         }
     }
 }
 
-int executor_start(struct executor *executor, struct renderer_context *context) {
+static void *executor_main(void *argument) {
+    execute_all(argument);
+    return NULL;
+}
+
+int executor_start(struct executor *executor, struct renderer_context *context,
+                   void (*yield)(void *user), void *user) {
     executor->first = NULL;
     executor->last = &executor->first;
     executor->queued_bytes = 0;
-    executor->stop = executor->overflowed = executor->waiting = false;
+    executor->stop = executor->overflowed = executor->waiting = executor->busy = false;
+    executor->yield = yield;
+    executor->user = user;
     pthread_mutex_init(&executor->mutex, NULL);
     platform_cond_init(&executor->cond);
     stream_init(&executor->stream, context, NULL);
-    int error = platform_thread_start(&executor->thread, "vesper-context", executor_main, executor);
+    int error =
+        yield ? 0
+              : platform_thread_start(&executor->thread, "vesper-context", executor_main, executor);
     if (error) {
         stream_finish(&executor->stream);
         pthread_cond_destroy(&executor->cond);
@@ -190,8 +196,20 @@ void executor_request_stop(struct executor *executor) {
     pthread_mutex_unlock(&executor->mutex);
 }
 
+static void await_callers(struct executor *executor) {
+    pthread_mutex_lock(&executor->mutex);
+    while (executor->busy) {
+        pthread_cond_wait(&executor->cond, &executor->mutex);
+    }
+    pthread_mutex_unlock(&executor->mutex);
+}
+
 void executor_join(struct executor *executor) {
-    pthread_join(executor->thread, NULL);
+    if (executor->yield) {
+        await_callers(executor);
+    } else {
+        pthread_join(executor->thread, NULL);
+    }
     while (executor->first) {
         struct executor_item *item = executor->first;
         executor->first = item->next;
@@ -231,6 +249,8 @@ static int push(struct executor *executor, struct executor_item *item) {
         executor->overflowed = true;
     }
     const bool waiting = executor->waiting;
+    const bool execute_now = executor->yield && !executor->busy;
+    executor->busy = executor->busy || execute_now;
     pthread_cond_broadcast(&executor->cond);
     pthread_mutex_unlock(&executor->mutex);
     if (waiting) {
@@ -238,9 +258,11 @@ static int push(struct executor *executor, struct executor_item *item) {
     }
     if (!fits) {
         item_free(item);
-        return -ENOSPC;
     }
-    return 0;
+    if (execute_now) {
+        execute_all(executor);
+    }
+    return fits ? 0 : -ENOSPC;
 }
 
 static struct executor_item *item_new(enum item_kind kind, uint32_t id, size_t bytes) {
@@ -310,6 +332,9 @@ void executor_poke(struct executor *executor) {
 void executor_wait_ring(struct executor *executor, struct ring *ring, uint32_t seqno) {
     if (ring_reached(ring, seqno)) {
         return;
+    }
+    if (executor->yield) {
+        executor->yield(executor->user);
     }
     pthread_mutex_lock(&executor->mutex);
     executor->waiting = true;

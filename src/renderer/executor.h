@@ -1,4 +1,5 @@
-/* The thread of the context stream: executes what the frontend hands in, in order. */
+/* Executes what the frontend hands in, in order: on a thread of its own, or on the threads that
+ * hand it in. */
 #ifndef VESPER_RENDERER_EXECUTOR_H
 #define VESPER_RENDERER_EXECUTOR_H
 
@@ -22,17 +23,24 @@ struct executor {
     bool stop;
     bool overflowed; /* a submission passed the limit: the context is to be lost */
     bool waiting;    /* the thread waits for a ring; guarded by mutex */
+    /* Told before an executing caller waits for a ring. NULL: there is a thread of our own. */
+    void (*yield)(void *user);
+    void *user;
+    bool busy; /* a caller executes; guarded by mutex */
 };
 
-/* Starts the thread. 0 or a negative errno. */
-int executor_start(struct executor *executor, struct renderer_context *context);
+/* Starts the thread, or, with `yield` (see renderer_context_create_direct), leaves execution to
+ * the callers. 0 or a negative errno. */
+int executor_start(struct executor *executor, struct renderer_context *context,
+                   void (*yield)(void *user), void *user);
 /* The end, in three steps, so that rings that the thread waits for can be stopped in between and
  * its stream can still be used to destroy what the guest left. */
 void executor_request_stop(struct executor *executor);
 void executor_join(struct executor *executor); /* drops what is queued */
 void executor_finish(struct executor *executor);
 
-/* The context contract's calls, queued. */
+/* The context contract's calls, queued; executed at once by a caller that finds nobody else at
+ * it. */
 int executor_submit(struct executor *executor, const void *bytes, size_t size);
 int executor_create_blob(struct executor *executor, uint32_t resource_id, uint64_t blob_id,
                          uint32_t flags, uint64_t size);

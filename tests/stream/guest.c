@@ -6,6 +6,7 @@
 #include <time.h>
 
 #include "platform/platform.h"
+#include "relay.h"
 
 #define DEADLINE_NS UINT64_C(60000000000)
 #define NOTIFY_INTERVAL_NS UINT64_C(1000000)
@@ -354,8 +355,10 @@ struct guest *guest_create(const struct context_limits *limits) {
     atomic_init(&g->next_id, GUEST_FIRST_FREE_ID);
     const struct context_listener listener = {
         .blob_created = on_blob_created, .fence_retired = on_fence_retired, .lost = on_lost};
-    guest_need(renderer_context_create("test", limits, &listener, g, &g->context) == 0,
-               "renderer_context_create");
+    const bool direct = getenv("VESPER_TEST_DIRECT") != NULL;
+    guest_need((direct ? relay_create : renderer_context_create)("test", limits, &listener, g,
+                                                                 &g->context) == 0,
+               "a context");
     g->context_stream = stream_create(g);
     return g;
 }

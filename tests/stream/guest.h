@@ -66,7 +66,8 @@ struct guest {
     struct guest_stream *rings; /* live ones */
 };
 
-/* `limits` may be NULL. The driver has been set (spy_driver.h). */
+/* `limits` may be NULL. The driver has been set (spy_driver.h). With VESPER_TEST_DIRECT in the
+ * environment the context has no thread of its own (relay.h). */
 struct guest *guest_create(const struct context_limits *limits);
 /* Destroys the context and frees the guest with everything in it. */
 void guest_destroy(struct guest *g);
