@@ -10,6 +10,7 @@ struct cli_isolation {
     const char *mode;   /* "process" or "none" */
     const char *worker; /* path of vesper-worker; NULL: beside vesper */
     uint32_t spares;
+    const char *sandbox; /* a level's name; NULL: the default of processes */
 };
 
 /* The defaults of commands that serve a machine, and of vtest, whose clients are programs of the same
@@ -24,7 +25,10 @@ struct cli_isolation {
      "none: on threads of this one (vtest)"},                                                      \
         {"--worker", CLI_TEXT, &(i).worker, "PATH",                                                \
          "the program of those processes (vesper-worker beside vesper)"},                          \
-        {"--spare-workers", CLI_U32, &(i).spares, "N", "processes kept ready, 0 to 8 (1)"}
+        {"--spare-workers", CLI_U32, &(i).spares, "N", "processes kept ready, 0 to 8 (1)"},        \
+        {"--sandbox", CLI_TEXT, &(i).sandbox, "LEVEL",                                             \
+         "what those processes give up: driver keeps what graphics cards need (the\n"              \
+         "default where it can be entered), strict less, none gives up nothing"}
 
 typedef int (*cli_create_context)(const char *name, const struct context_limits *limits,
                                   const struct context_listener *listener, void *user,

@@ -372,6 +372,11 @@ static void settle_lost(struct worker *worker) {
 static void describe_end(struct worker *worker) {
     if (worker->killed) {
         set_lost(worker, "the worker closed its channel");
+    } else if (WIFSIGNALED(worker->status) && platform_sandbox_ended_by(WTERMSIG(worker->status))) {
+        set_lost(worker,
+                 "the worker ended by signal %d (%s): the sandbox ended it, because it made a "
+                 "system call that no driver needs",
+                 WTERMSIG(worker->status), strsignal(WTERMSIG(worker->status)));
     } else if (WIFSIGNALED(worker->status)) {
         set_lost(worker, "the worker ended by signal %d (%s)", WTERMSIG(worker->status),
                  strsignal(WTERMSIG(worker->status)));
@@ -480,7 +485,8 @@ void worker_free(struct worker *worker) {
     free(worker);
 }
 
-int worker_start(const char *program, const struct platform_wake *watcher, struct worker **out) {
+int worker_start(const char *program, enum platform_sandbox sandbox,
+                 const struct platform_wake *watcher, struct worker **out) {
     struct worker *worker = calloc(1, sizeof(*worker));
     if (!worker) {
         return -ENOMEM;
@@ -503,7 +509,7 @@ int worker_start(const char *program, const struct platform_wake *watcher, struc
                  QUEUED_BYTES_DEFAULT + QUEUE_BYTES_EXTRA, NULL);
     error = make_fences(worker);
     if (!error) {
-        const char *const arguments[] = {"vesper-worker", NULL};
+        const char *const arguments[] = {"vesper-worker", platform_sandbox_name(sandbox), NULL};
         error = platform_spawn(program, arguments, fds[1], &worker->pid);
     }
     close(fds[1]);

@@ -11,6 +11,7 @@
 #include "ipc/channel.h"
 #include "ipc/worker_protocol.h"
 #include "platform/platform.h"
+#include "platform/sandbox.h"
 
 struct worker_blob; /* a create_blob not answered yet */
 
@@ -48,8 +49,9 @@ struct worker {
     uint64_t outstanding; /* bit N: asked[N] > told[N] */
 };
 
-/* Starts a process of `program`. 0 or a negative errno. */
-int worker_start(const char *program, const struct platform_wake *watcher, struct worker **out);
+/* Starts a process of `program` that enters `sandbox`. 0 or a negative errno. */
+int worker_start(const char *program, enum platform_sandbox sandbox,
+                 const struct platform_wake *watcher, struct worker **out);
 /* The process is reaped and the context, where there was one, destroyed. */
 void worker_free(struct worker *worker);
 

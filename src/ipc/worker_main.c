@@ -1,4 +1,4 @@
-/* vesper-worker: one guest context. Started by vesper, with its socket as descriptor 3. */
+/* vesper-worker SANDBOX: one guest context. Started by vesper, with its socket as descriptor 3. */
 #include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
@@ -8,6 +8,7 @@
 
 #include "ipc/worker_server.h"
 #include "platform/platform.h"
+#include "platform/sandbox.h"
 #include "util/log.h"
 
 static int is_socket(int fd) {
@@ -15,8 +16,10 @@ static int is_socket(int fd) {
     return fstat(fd, &info) == 0 && S_ISSOCK(info.st_mode);
 }
 
-int main(void) {
-    if (!is_socket(PLATFORM_SPAWN_FD)) {
+int main(int argc, char **argv) {
+    enum platform_sandbox sandbox = PLATFORM_SANDBOX_NONE;
+    const bool is_understood = argc == 2 && platform_sandbox_parse(argv[1], &sandbox);
+    if (!is_understood || !is_socket(PLATFORM_SPAWN_FD)) {
         fputs("vesper-worker is started by vesper and by nothing else.\n", stderr);
         return 2;
     }
@@ -28,7 +31,7 @@ int main(void) {
     signal(SIGQUIT, SIG_IGN);
     signal(SIGHUP, SIG_IGN);
     platform_raise_descriptor_limit();
-    int error = worker_server_run(PLATFORM_SPAWN_FD);
+    int error = worker_server_run(PLATFORM_SPAWN_FD, sandbox);
     if (error) {
         log_error("worker: vesper broke the protocol or its channel: %s", strerror(-error));
         return 1;

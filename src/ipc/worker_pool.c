@@ -26,6 +26,7 @@ static struct {
     bool running, stopping;
     char program[PATH_MAX];
     uint32_t spares;
+    enum platform_sandbox sandbox;
     struct worker *workers;
     uint32_t count;
     uint64_t refill_ns; /* when to start spares; 0: at any time */
@@ -56,7 +57,7 @@ static bool is_ending(struct worker *worker) {
 
 static int add_worker(struct worker **out) {
     struct worker *worker;
-    int error = worker_start(pool.program, &pool.wake, &worker);
+    int error = worker_start(pool.program, pool.sandbox, &pool.wake, &worker);
     if (error) {
         return error;
     }
@@ -234,6 +235,7 @@ int worker_pool_start(const struct worker_pool_options *options, char *reason, s
         return error;
     }
     pool.spares = options->spares;
+    pool.sandbox = options->sandbox;
     pool.running = pool.stopping = pool.spare_failed = false;
     worker_set_grace((options->grace_ms ? options->grace_ms : GRACE_MS_DEFAULT) * NS_PER_MS);
     error = platform_wake_init(&pool.wake);

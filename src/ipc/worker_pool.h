@@ -10,6 +10,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "platform/sandbox.h"
 #include "renderer/context.h"
 
 #define WORKER_SPARES_MAX 8
@@ -19,6 +20,7 @@ struct worker_pool_options {
     const char *program; /* path of vesper-worker; NULL: beside this process's program */
     uint32_t spares;     /* workers kept ready: 0 … WORKER_SPARES_MAX */
     uint32_t grace_ms;   /* for a worker to end by itself; 0: default, 3000 */
+    enum platform_sandbox sandbox; /* that workers enter before they open the driver */
 };
 
 /* Starts the process's one pool, and its first worker, for whose word that the host's driver can

@@ -337,9 +337,11 @@ static void *serve_beside(void *argument) {
 
 /* ---- life -------------------------------------------------------------------------------- */
 
-static void greet(struct server *server) {
+static void greet(struct server *server, enum platform_sandbox sandbox) {
     char reason[WORKER_REASON_BYTES];
-    if (renderer_open_driver(reason, sizeof(reason))) {
+    /* First: the driver's own threads would keep what was given up after they came. */
+    if (platform_sandbox_enter(sandbox, reason, sizeof(reason)) ||
+        renderer_open_driver(reason, sizeof(reason))) {
         send_reason(server, WORKER_FAILED, reason);
     } else {
         const struct worker_ready ready = {WORKER_READY, WORKER_PROTOCOL};
@@ -347,7 +349,7 @@ static void greet(struct server *server) {
     }
 }
 
-int worker_server_run(int fd) {
+int worker_server_run(int fd, enum platform_sandbox sandbox) {
     struct server server = {.fence_pipe = {-1, -1}};
     channel_init(&server.channel, fd, REQUEST_BYTES_MAX, REPLY_QUEUE_BYTES, NULL);
     int error = platform_wake_init(&server.wake);
@@ -357,7 +359,7 @@ int worker_server_run(int fd) {
     }
     pthread_mutex_init(&server.turn, NULL);
     pthread_mutex_init(&server.mutex, NULL);
-    greet(&server);
+    greet(&server, sandbox);
     serve(&server);
     if (server.has_other) {
         pthread_join(server.other, NULL);

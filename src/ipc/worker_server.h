@@ -2,9 +2,12 @@
 #ifndef VESPER_IPC_WORKER_SERVER_H
 #define VESPER_IPC_WORKER_SERVER_H
 
-/* Opens the host's driver, says so, waits for the hello, and serves one context until the channel
- * closes. `fd`, a non-blocking Unix stream socket, becomes the server's. SIGPIPE must be ignored.
- * 0 where the channel was closed in order, else a negative errno. Main thread. */
-int worker_server_run(int fd);
+#include "platform/sandbox.h"
+
+/* Enters the sandbox, opens the host's driver, says so, waits for the hello, and serves one context
+ * until the channel closes. `fd`, a non-blocking Unix stream socket, becomes the server's. SIGPIPE must be ignored.
+ * 0 where the channel was closed in order, else a negative errno. Main thread, before there
+ * is another. */
+int worker_server_run(int fd, enum platform_sandbox sandbox);
 
 #endif

@@ -1,0 +1,28 @@
+/* A build without a sandbox: without libseccomp, or with a sanitizer, whose runtime traces its own
+ * process. */
+#include "platform/sandbox.h"
+
+#include <errno.h>
+#include <stdio.h>
+
+enum platform_sandbox platform_sandbox_default(void) {
+    return PLATFORM_SANDBOX_NONE;
+}
+
+int platform_sandbox_check(enum platform_sandbox level, char *text, size_t text_size) {
+    if (level == PLATFORM_SANDBOX_NONE) {
+        snprintf(text, text_size, "workers may do what this user may");
+        return 0;
+    }
+    snprintf(text, text_size, "this vesper was built without: " VESPER_SANDBOX_ABSENT);
+    return -ENOSYS;
+}
+
+int platform_sandbox_enter(enum platform_sandbox level, char *reason, size_t reason_size) {
+    return platform_sandbox_check(level, reason, reason_size);
+}
+
+bool platform_sandbox_ended_by(int signal_number) {
+    (void)signal_number;
+    return false;
+}
