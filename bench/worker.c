@@ -106,9 +106,10 @@ static void measure_round_trips(const char *what, create_context make) {
     print(what, ns, ROUND_TRIPS);
 }
 
-static void with_pool(const char *program, uint32_t spares) {
+static void with_pool(const char *program, uint32_t spares, enum platform_sandbox sandbox) {
     char reason[512];
-    const struct worker_pool_options options = {.program = program, .spares = spares};
+    const struct worker_pool_options options = {
+        .program = program, .spares = spares, .sandbox = sandbox};
     if (worker_pool_start(&options, reason, sizeof(reason))) {
         fprintf(stderr, "%s\n", reason);
         exit(1);
@@ -135,7 +136,10 @@ int main(int argc, char **argv) {
     }
     measure_creation("threads: context to first reply", renderer_context_create, 0);
     measure_round_trips("threads: submit and fence", renderer_context_create);
-    with_pool(argv[1], 1);
-    with_pool(argv[1], 0);
+    for (int sandbox = PLATFORM_SANDBOX_NONE; sandbox <= PLATFORM_SANDBOX_DRIVER; sandbox++) {
+        printf("sandbox: %s\n", platform_sandbox_name((enum platform_sandbox)sandbox));
+        with_pool(argv[1], 1, (enum platform_sandbox)sandbox);
+        with_pool(argv[1], 0, (enum platform_sandbox)sandbox);
+    }
     return 0;
 }

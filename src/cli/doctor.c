@@ -8,6 +8,7 @@
 #include "cli/qemu.h"
 #include "cli/sheet.h"
 #include "platform/platform.h"
+#include "platform/sandbox.h"
 #include "renderer/driver.h"
 #include "renderer/extension_list.h"
 #include "renderer/report.h"
@@ -162,6 +163,17 @@ static void put_vulkan(struct doctor *doctor, const char **advice) {
     *advice = choose_advice(doctor, has_library, &host);
 }
 
+static void put_sandbox(struct sheet *sheet) {
+    char text[256];
+    enum platform_sandbox level = platform_sandbox_default();
+    if (platform_sandbox_check(level, text, sizeof(text))) {
+        level = PLATFORM_SANDBOX_NONE;
+    } else if (level == PLATFORM_SANDBOX_NONE) {
+        platform_sandbox_check(PLATFORM_SANDBOX_DRIVER, text, sizeof(text));
+    }
+    sheet_format(sheet, "sandbox of workers", "%s: %s", platform_sandbox_name(level), text);
+}
+
 static void put_system(struct sheet *sheet) {
     sheet_open(sheet, "system", false);
     sheet_number(sheet, "bytes of a page", platform_page_size());
@@ -171,6 +183,7 @@ static void put_system(struct sheet *sheet) {
     if (getrlimit(RLIMIT_NOFILE, &limit) == 0) {
         sheet_number(sheet, "open descriptors, at most", (uint64_t)limit.rlim_cur);
     }
+    put_sandbox(sheet);
     sheet_close(sheet);
 }
 

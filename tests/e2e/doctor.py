@@ -34,6 +34,8 @@ def check_with_driver(vesper):
            "the driver and its strategy", done)
     expect(device["extensions offered to a guest"] > 100, "extensions", done)
     expect("VK_KHR_map_memory2" in device["extensions withheld"], "withheld extensions", done)
+    levels = ("none: ", "driver: ", "strict: ")
+    expect(sheet["system"]["sandbox of workers"].startswith(levels), "the sandbox", done)
     done = ask(vesper, driver)
     expect(done.returncode == 0 and "a guest can be served: yes" in done.stdout, "plain text", done)
 
