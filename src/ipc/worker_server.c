@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <poll.h>
 #include <pthread.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -143,7 +144,7 @@ static int load(const struct channel_message *message, void *to, size_t size) {
 static int take_fence_page(struct server *server, int fd) {
     uint64_t size;
     int error = platform_fd_size(fd, &size);
-    if (error || size < sizeof(struct worker_fence_page)) {
+    if (error || size < sizeof(struct worker_fence_page) || !platform_fd_size_is_fixed(fd)) {
         return error ? error : -EPROTO;
     }
     void *page;
@@ -154,10 +155,20 @@ static int take_fence_page(struct server *server, int fd) {
     return error;
 }
 
+/* A bool may only be read where it is one. */
+static bool limits_are_sound(const struct worker_hello *hello) {
+    uint8_t byte;
+    memcpy(&byte,
+           (const uint8_t *)hello + offsetof(struct worker_hello, limits.no_emulated_dma_bufs),
+           sizeof(byte));
+    return byte <= 1;
+}
+
 static int handle_hello(struct server *server, struct channel_message *message) {
     struct worker_hello hello;
     int error = load(message, &hello, sizeof(hello));
-    if (error || server->context || hello.protocol != WORKER_PROTOCOL || message->fd_count != 2) {
+    if (error || server->context || hello.protocol != WORKER_PROTOCOL || message->fd_count != 2 ||
+        !limits_are_sound(&hello)) {
         return -EPROTO;
     }
     error = take_fence_page(server, message->fds[0]);
@@ -197,9 +208,12 @@ static int handle_create_blob(struct server *server, const struct channel_messag
 }
 
 static int handle_attach(struct server *server, struct channel_message *message) {
-    struct worker_attach attach;
+    struct worker_attach attach = {0};
     int error = load(message, &attach, sizeof(attach));
-    if (error || message->fd_count != 1) {
+    const bool is_known = attach.storage_kind <= STORAGE_DMA_BUF &&
+                          attach.caching >= STORAGE_CACHED &&
+                          attach.caching <= STORAGE_WRITE_COMBINED;
+    if (error || message->fd_count != 1 || !is_known) {
         return -EPROTO;
     }
     struct storage *storage;
