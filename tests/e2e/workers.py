@@ -92,6 +92,15 @@ def kill_worker(settings, env, server):
         raise Failure(f"the log does not say how the worker ended{server.explain()}")
 
 
+def serves(worker):
+    """A spare worker does not know the page of its fences yet."""
+    try:
+        with open(f"/proc/{worker}/maps", encoding="utf-8", errors="replace") as maps:
+            return "vesper-fences" in maps.read()
+    except OSError:
+        return False  # it has ended
+
+
 class Storm:
     """CONTEXTS contexts come and go on a few threads, most of them clients that speak the protocol
     themselves, some of them programs on Mesa, while workers that serve are killed."""
@@ -162,9 +171,7 @@ class Storm:
                 self.run_client(seconds)
 
     def kill_one(self):
-        """A worker that serves a context: a spare one has a single thread."""
-        workers = [pid for pid in processes.children(self.server.process.pid)
-                   if processes.count_threads(pid) > 1]
+        workers = [pid for pid in processes.children(self.server.process.pid) if serves(pid)]
         if workers:
             try:
                 os.kill(self.generator.choice(workers), signal.SIGKILL)
