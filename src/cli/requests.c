@@ -2,6 +2,7 @@
 
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "platform/platform.h"
@@ -30,31 +31,56 @@ static void capture(const struct requests *requests, const char *line, char *ans
     snprintf(answer, size, "ok %s", line + path);
 }
 
-static bool parse_mode(const char *text, uint32_t *width, uint32_t *height) {
-    int end = 0;
-    *width = *height = 0;
-    if (strcmp(text, "off") == 0) {
+/* A number of up to five digits, 1 or more; what follows it, or NULL. */
+static const char *parse_count(const char *text, uint32_t *out) {
+    const size_t digits = strspn(text, "0123456789");
+    *out = digits <= 5 ? (uint32_t)strtoul(text, NULL, 10) : 0;
+    return *out > 0 ? text + digits : NULL;
+}
+
+/* "WxH", "WxH@HZ", "connect" or "off". */
+static bool parse_change(const char *text, struct device_display *out) {
+    *out = (struct device_display){.connected = strcmp(text, "off") != 0};
+    if (!out->connected || strcmp(text, "connect") == 0) {
         return true;
     }
-    return sscanf(text, "%" SCNu32 "x%" SCNu32 "%n", width, height, &end) == 2 && !text[end];
+    const char *end = parse_count(text, &out->width);
+    end = end && *end == 'x' ? parse_count(end + 1, &out->height) : NULL;
+    end = end && *end == '@' ? parse_count(end + 1, &out->refresh_hz) : end;
+    return end && !*end;
 }
 
 static void set_display(const struct requests *requests, const char *line, char *answer,
                         size_t size) {
     unsigned scanout;
-    uint32_t width, height;
-    int mode = 0;
-    if (sscanf(line, "display %u %n", &scanout, &mode) != 1 || !mode ||
-        !parse_mode(line + mode, &width, &height)) {
+    struct device_display display;
+    int change = 0;
+    if (sscanf(line, "display %u %n", &scanout, &change) != 1 || !change ||
+        !parse_change(line + change, &display)) {
         answer_error(answer, size,
-                     "expected: display SCANOUT WIDTHxHEIGHT, or: display SCANOUT off");
+                     "expected: display SCANOUT WIDTHxHEIGHT[@HZ], or connect, or off");
         return;
     }
-    if (device_set_display(requests->device, scanout, width, height)) {
-        answer_error(answer, size, "there is no such scanout, or a side is not 1 to 16384");
+    if (device_set_display(requests->device, scanout, &display)) {
+        answer_error(answer, size,
+                     "there is no such display, or a side is not 1 to 16384, or Hz not 1 to 500");
         return;
     }
     snprintf(answer, size, "ok");
+}
+
+static void list_displays(const struct requests *requests, char *answer, size_t size) {
+    struct device_display display;
+    size_t length = (size_t)snprintf(answer, size, "ok");
+    for (uint32_t i = 0; device_get_display(requests->device, i, &display) == 0; i++) {
+        length += (size_t)snprintf(answer + length, size - length,
+                                   " %" PRIu32 "=%s,%" PRIu32 "x%" PRIu32 "@%" PRIu32, i,
+                                   display.connected ? "connected" : "disconnected", display.width,
+                                   display.height, display.refresh_hz);
+        if (length >= size) {
+            return; /* not with 16 displays */
+        }
+    }
 }
 
 static void count(const struct requests *requests, char *answer, size_t size) {
@@ -80,9 +106,12 @@ void requests_execute(void *user, const char *line, char *answer, size_t answer_
         capture(requests, line, answer, answer_size);
     } else if (strncmp(line, "display ", 8) == 0) {
         set_display(requests, line, answer, answer_size);
+    } else if (strcmp(line, "displays") == 0) {
+        list_displays(requests, answer, answer_size);
     } else if (strcmp(line, "counts") == 0) {
         count(requests, answer, answer_size);
     } else {
-        answer_error(answer, answer_size, "unknown request; there are capture, display, counts");
+        answer_error(answer, answer_size,
+                     "unknown request; there are capture, display, displays, counts");
     }
 }

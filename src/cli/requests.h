@@ -1,6 +1,8 @@
 /* The requests of the control socket (docs/display.md):
  *   capture SCANOUT FILE        writes what the scanout shows now as PNG
- *   display SCANOUT WxH | off   plugs a display with that mode, or unplugs it
+ *   display SCANOUT WxH[@HZ] | connect | off
+ *                               plugs a display with that mode or with its last, or unplugs it
+ *   displays                    every scanout: SCANOUT=connected,WxH@HZ or SCANOUT=disconnected,…
  *   counts                      what the guest has: contexts, resources, mappings, … */
 #ifndef VESPER_CLI_REQUESTS_H
 #define VESPER_CLI_REQUESTS_H

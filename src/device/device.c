@@ -33,6 +33,7 @@ static void fill_in(struct device_options *options) {
         options->limits.pixel_bytes = UINT64_C(1) << 30;
     }
     default_u32(&options->connected, 1);
+    default_u32(&options->refresh_hz, 60);
     default_u32(&options->blob_alignment, (uint32_t)platform_page_size());
     if (options->width == 0 || options->height == 0) {
         options->width = DEFAULT_WIDTH;
@@ -47,12 +48,14 @@ static void release_nothing(struct id_entry *entry, void *owner) {
 
 static void init_scanouts(struct device *device) {
     device->scanout_count = device->options.presenter->scanout_count;
-    for (uint32_t i = 0; i < device->scanout_count && i < device->options.connected; i++) {
-        device->scanouts[i] = (struct gpu_scanout){
-            .connected = true,
+    for (uint32_t i = 0; i < device->scanout_count; i++) {
+        device->scanouts[i].display = (struct device_display){
+            .connected = i < device->options.connected,
             .width = device->options.width,
             .height = device->options.height,
+            .refresh_hz = device->options.refresh_hz,
         };
+        device->inbox.displays[i] = device->scanouts[i].display;
     }
 }
 
@@ -108,7 +111,6 @@ int device_create(const struct device_options *options, const struct device_tran
     device->features = UINT64_MAX;
     gpu_lanes_init(&device->lanes,
                    (uint64_t)(uintptr_t)device * UINT64_C(0x9e3779b97f4a7c15) ^ platform_now_ns());
-    init_scanouts(device);
     init_mappings(device);
     int error = init_tables(device);
     if (error) {
@@ -122,6 +124,7 @@ int device_create(const struct device_options *options, const struct device_tran
     if (error) {
         goto error_inbox;
     }
+    init_scanouts(device);
     struct presenter *presenter = device->options.presenter;
     presenter->ops->set_listener(presenter, &gpu_inbox_presenter_listener, &device->inbox);
     *out = device;
@@ -210,13 +213,13 @@ static void receive_mail(struct device *device) {
 
 static void receive_display(struct device *device) {
     uint64_t flushed;
-    uint32_t resized;
-    struct gpu_size sizes[PRESENTER_SCANOUTS_MAX];
-    gpu_inbox_take_display(&device->inbox, &flushed, &resized, sizes);
+    uint32_t changed;
+    struct device_display displays[PRESENTER_SCANOUTS_MAX];
+    gpu_inbox_take_displays(&device->inbox, &flushed, &changed, displays);
     gpu_flushes_done(device, flushed);
-    for (; resized; resized &= resized - 1) {
-        const uint32_t scanout = (uint32_t)__builtin_ctz(resized);
-        gpu_scanout_resize(device, scanout, sizes[scanout].width, sizes[scanout].height);
+    for (; changed; changed &= changed - 1) {
+        const uint32_t scanout = (uint32_t)__builtin_ctz(changed);
+        gpu_scanout_set_display(device, scanout, &displays[scanout]);
     }
 }
 

@@ -86,6 +86,7 @@ struct device_options {
     /* Borrowed; outlives the device, which is its listener and uses all of its scanouts. */
     struct presenter *presenter;
     uint32_t width, height; /* first mode of every scanout, pixels; 0: 1280 × 800 */
+    uint32_t refresh_hz; /* of every scanout, 1 … 500; 0: 60 */
     uint32_t connected; /* scanouts connected from the start, from number 0; 0: one */
 };
 
@@ -137,9 +138,23 @@ int device_read_config(struct device *device, uint32_t offset, void *out, uint32
 /* Writes it: only events_clear does anything; -EINVAL as above. */
 int device_write_config(struct device *device, uint32_t offset, const void *bytes, uint32_t size);
 
-/* Connects scanout `scanout` with a preferred mode of width × height pixels, or unplugs it (0 × 0),
- * and tells the guest. -EINVAL: no such scanout, or a side above 16384. Any thread. */
-int device_set_display(struct device *device, uint32_t scanout, uint32_t width, uint32_t height);
+#define DEVICE_SIDE_MAX 16384 /* pixels of a display's side */
+#define DEVICE_REFRESH_MAX 500 /* Hz */
+
+/* A display, as the guest learns of it. */
+struct device_display {
+    bool connected;
+    uint32_t width, height; /* preferred mode, pixels: 1 … 16384 */
+    uint32_t refresh_hz; /* 1 … 500 */
+};
+/* Plugs scanout `scanout`, changes it, or unplugs it, and tells the guest. Members but `connected`
+ * that are 0 stay what they were, also while it is unplugged; width and height go together. -EINVAL:
+ * no such scanout, or not in these ranges. Any thread. */
+int device_set_display(struct device *device, uint32_t scanout,
+                       const struct device_display *display);
+/* What was last wanted of a display, here or by its window. -EINVAL: no such scanout. Any
+ * thread. */
+int device_get_display(struct device *device, uint32_t scanout, struct device_display *out);
 
 /* For messages, tests and the control socket. Any thread. */
 struct device_counts {

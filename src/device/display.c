@@ -6,20 +6,16 @@
 #include "device/edid.h"
 #include "util/checked.h"
 
-#define SIDE_MAX 16384 /* pixels */
-#define DEFAULT_WIDTH 1280
-#define DEFAULT_HEIGHT 800
-
 /* Connected displays stand side by side. */
 void gpu_get_display_info(struct device *device, struct gpu_request *request) {
     struct wire_display_info info = {0};
     uint32_t x = 0;
     for (uint32_t i = 0; i < device->scanout_count; i++) {
-        const struct gpu_scanout *scanout = &device->scanouts[i];
-        if (scanout->connected) {
-            info.modes[i].rect = (struct wire_rect){x, 0, scanout->width, scanout->height};
+        const struct device_display *display = &device->scanouts[i].display;
+        if (display->connected) {
+            info.modes[i].rect = (struct wire_rect){x, 0, display->width, display->height};
             info.modes[i].enabled = 1;
-            x += scanout->width;
+            x += display->width;
         }
     }
     gpu_request_succeed_with(device, request, WIRE_OK_DISPLAY_INFO, &info, sizeof(info));
@@ -33,11 +29,9 @@ void gpu_get_edid(struct device *device, struct gpu_request *request) {
         return;
     }
     /* Linux asks about unplugged scanouts, too, and wants to read something. */
-    const struct gpu_scanout *scanout = &device->scanouts[index];
+    const struct device_display *display = &device->scanouts[index].display;
     struct wire_edid edid = {0};
-    edid.size = (uint32_t)gpu_edid_make(edid.bytes, index,
-                                        scanout->connected ? scanout->width : DEFAULT_WIDTH,
-                                        scanout->connected ? scanout->height : DEFAULT_HEIGHT);
+    edid.size = (uint32_t)gpu_edid_make(edid.bytes, index, display->width, display->height);
     gpu_request_succeed_with(device, request, WIRE_OK_EDID, &edid, sizeof(edid));
 }
 
@@ -69,35 +63,43 @@ int device_write_config(struct device *device, uint32_t offset, const void *byte
 
 /* ---- changes ----------------------------------------------------------------------------- */
 
-int device_set_display(struct device *device, uint32_t scanout, uint32_t width, uint32_t height) {
-    const bool unplug = width == 0 && height == 0;
-    if (scanout >= device->scanout_count || width > SIDE_MAX || height > SIDE_MAX ||
-        (!unplug && (width == 0 || height == 0))) {
+int device_set_display(struct device *device, uint32_t scanout,
+                       const struct device_display *display) {
+    if (scanout >= device->scanout_count || display->width > DEVICE_SIDE_MAX ||
+        display->height > DEVICE_SIDE_MAX || display->refresh_hz > DEVICE_REFRESH_MAX ||
+        (display->width == 0) != (display->height == 0)) {
         return -EINVAL;
     }
-    gpu_inbox_resize(&device->inbox, scanout, width, height);
+    gpu_inbox_change_display(&device->inbox, scanout, display);
     return 0;
 }
 
-static uint32_t limit_side(uint32_t side) {
-    return side < SIDE_MAX ? side : SIDE_MAX;
+int device_get_display(struct device *device, uint32_t scanout, struct device_display *out) {
+    if (scanout >= device->scanout_count) {
+        return -EINVAL;
+    }
+    gpu_inbox_get_display(&device->inbox, scanout, out);
+    return 0;
 }
 
-void gpu_scanout_resize(struct device *device, uint32_t index, uint32_t width, uint32_t height) {
+/* Of a display that is unplugged the guest sees nothing but that. */
+static bool looks_the_same(const struct device_display *a, const struct device_display *b) {
+    if (!a->connected || !b->connected) {
+        return a->connected == b->connected;
+    }
+    return a->width == b->width && a->height == b->height && a->refresh_hz == b->refresh_hz;
+}
+
+void gpu_scanout_set_display(struct device *device, uint32_t index,
+                             const struct device_display *display) {
     if (index >= device->scanout_count) {
         return;
     }
-    struct gpu_scanout *scanout = &device->scanouts[index];
-    const bool connected = width > 0 && height > 0;
-    const uint32_t new_width = connected ? limit_side(width) : 0;
-    const uint32_t new_height = connected ? limit_side(height) : 0;
-    if (scanout->connected == connected && scanout->width == new_width &&
-        scanout->height == new_height) {
-        return;
+    struct device_display *now = &device->scanouts[index].display;
+    const bool is_news = !looks_the_same(now, display);
+    *now = *display;
+    if (is_news) {
+        device->events_read |= WIRE_EVENT_DISPLAY;
+        device->transport.config_changed(device->user);
     }
-    scanout->connected = connected;
-    scanout->width = new_width;
-    scanout->height = new_height;
-    device->events_read |= WIRE_EVENT_DISPLAY;
-    device->transport.config_changed(device->user);
 }

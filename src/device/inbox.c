@@ -140,18 +140,57 @@ static void inbox_flushed(void *user, uint64_t token) {
     wake_and_unlock(inbox);
 }
 
-void gpu_inbox_resize(struct gpu_inbox *inbox, uint32_t scanout, uint32_t width, uint32_t height) {
+static void change(uint32_t *member, uint32_t value) {
+    if (value > 0) {
+        *member = value;
+    }
+}
+
+/* The mutex is held by the caller, and no longer afterwards. */
+static void change_and_unlock(struct gpu_inbox *inbox, uint32_t scanout,
+                              const struct device_display *display) {
+    struct device_display *now = &inbox->displays[scanout];
+    now->connected = display->connected;
+    change(&now->width, display->width);
+    change(&now->height, display->height);
+    change(&now->refresh_hz, display->refresh_hz);
+    inbox->changed |= UINT32_C(1) << scanout;
+    wake_and_unlock(inbox);
+}
+
+void gpu_inbox_change_display(struct gpu_inbox *inbox, uint32_t scanout,
+                              const struct device_display *display) {
+    pthread_mutex_lock(&inbox->mutex);
+    change_and_unlock(inbox, scanout, display);
+}
+
+void gpu_inbox_get_display(struct gpu_inbox *inbox, uint32_t scanout, struct device_display *out) {
+    pthread_mutex_lock(&inbox->mutex);
+    *out = inbox->displays[scanout];
+    pthread_mutex_unlock(&inbox->mutex);
+}
+
+static uint32_t limit_side(uint32_t side) {
+    return side < DEVICE_SIDE_MAX ? side : DEVICE_SIDE_MAX;
+}
+
+/* A window that was resized while its display was being unplugged does not plug it again. */
+static void inbox_resized(void *user, uint32_t scanout, uint32_t width, uint32_t height) {
+    struct gpu_inbox *inbox = user;
+    const struct device_display display = {
+        .connected = width > 0 && height > 0,
+        .width = limit_side(width),
+        .height = limit_side(height),
+    };
     if (scanout >= PRESENTER_SCANOUTS_MAX) {
         return;
     }
     pthread_mutex_lock(&inbox->mutex);
-    inbox->resized |= UINT32_C(1) << scanout;
-    inbox->sizes[scanout] = (struct gpu_size){width, height};
-    wake_and_unlock(inbox);
-}
-
-static void inbox_resized(void *user, uint32_t scanout, uint32_t width, uint32_t height) {
-    gpu_inbox_resize(user, scanout, width, height);
+    if (!inbox->displays[scanout].connected) {
+        pthread_mutex_unlock(&inbox->mutex);
+        return;
+    }
+    change_and_unlock(inbox, scanout, &display);
 }
 
 const struct presenter_listener gpu_inbox_presenter_listener = {
@@ -258,12 +297,12 @@ struct gpu_mailbox *gpu_inbox_take(struct gpu_inbox *inbox, struct gpu_mail *out
     return mailbox;
 }
 
-void gpu_inbox_take_display(struct gpu_inbox *inbox, uint64_t *out_flushed, uint32_t *out_resized,
-                            struct gpu_size out_sizes[PRESENTER_SCANOUTS_MAX]) {
+void gpu_inbox_take_displays(struct gpu_inbox *inbox, uint64_t *out_flushed, uint32_t *out_changed,
+                             struct device_display out[PRESENTER_SCANOUTS_MAX]) {
     pthread_mutex_lock(&inbox->mutex);
     *out_flushed = inbox->flushed;
-    *out_resized = inbox->resized;
-    inbox->resized = 0;
-    memcpy(out_sizes, inbox->sizes, sizeof(inbox->sizes));
+    *out_changed = inbox->changed;
+    inbox->changed = 0;
+    memcpy(out, inbox->displays, sizeof(inbox->displays));
     pthread_mutex_unlock(&inbox->mutex);
 }

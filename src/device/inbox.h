@@ -10,6 +10,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "device/device.h"
 #include "display/presenter.h"
 #include "platform/platform.h"
 #include "renderer/context_news.h"
@@ -35,10 +36,8 @@ struct gpu_inbox {
     bool awake; /* the wake has been signalled and not drained */
     struct gpu_mailbox *first, *last;
     uint64_t flushed;   /* the presenter's last token */
-    uint32_t resized;   /* bit N: scanout N has another size */
-    struct gpu_size {
-        uint32_t width, height;
-    } sizes[PRESENTER_SCANOUTS_MAX];
+    uint32_t changed;   /* bit N: scanout N has another display */
+    struct device_display displays[PRESENTER_SCANOUTS_MAX];
 };
 
 /* What happened since the last look. */
@@ -63,8 +62,11 @@ void gpu_inbox_finish(struct gpu_inbox *inbox);
 /* What contexts are given; `user` is a mailbox. What the presenter is given; `user` is the inbox. */
 extern const struct context_listener gpu_mailbox_listener;
 extern const struct presenter_listener gpu_inbox_presenter_listener;
-/* Leaves a new size of a scanout. Any thread. */
-void gpu_inbox_resize(struct gpu_inbox *inbox, uint32_t scanout, uint32_t width, uint32_t height);
+/* Leaves what is new about a display: members but `connected` that are 0 stay. Any thread. */
+void gpu_inbox_change_display(struct gpu_inbox *inbox, uint32_t scanout,
+                              const struct device_display *display);
+/* The display as it was last left. Any thread. */
+void gpu_inbox_get_display(struct gpu_inbox *inbox, uint32_t scanout, struct device_display *out);
 
 void gpu_mailbox_init(struct gpu_mailbox *mailbox, struct gpu_inbox *inbox);
 /* Before create_blob: `answer` has its resource_id and stays where it is until it comes out of
@@ -81,8 +83,8 @@ void gpu_mailbox_close(struct gpu_mailbox *mailbox);
 void gpu_inbox_begin(struct gpu_inbox *inbox);
 /* Empties the next mailbox with news into *out (as context_news_move) and returns it; NULL where there is none. The storage references of the answers are the caller's. */
 struct gpu_mailbox *gpu_inbox_take(struct gpu_inbox *inbox, struct gpu_mail *out);
-/* The presenter's news: its last token, and which scanouts have which size. */
-void gpu_inbox_take_display(struct gpu_inbox *inbox, uint64_t *out_flushed, uint32_t *out_resized,
-                            struct gpu_size out_sizes[PRESENTER_SCANOUTS_MAX]);
+/* The presenter's last token, and which scanouts have which other display. */
+void gpu_inbox_take_displays(struct gpu_inbox *inbox, uint64_t *out_flushed, uint32_t *out_changed,
+                             struct device_display out[PRESENTER_SCANOUTS_MAX]);
 
 #endif

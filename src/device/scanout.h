@@ -10,8 +10,7 @@
 struct gpu_resource;
 
 struct gpu_scanout {
-    bool connected;
-    uint32_t width, height;        /* preferred mode, pixels */
+    struct device_display display;
     struct gpu_resource *resource; /* NULL: nothing is shown */
     struct presenter_rect source;  /* the part that is shown */
     uint32_t hot_x, hot_y;         /* of the cursor, pixels of its image */
@@ -21,7 +20,8 @@ struct gpu_scanout {
 void gpu_scanout_disable(struct device *device, uint32_t scanout);
 /* Nothing, and no cursor, anywhere. */
 void gpu_scanouts_reset(struct device *device);
-/* The scanout has another preferred mode, or none (0 × 0): the guest is told where that is new. */
-void gpu_scanout_resize(struct device *device, uint32_t scanout, uint32_t width, uint32_t height);
+/* The scanout has another display, or none: the guest is told where that is new. */
+void gpu_scanout_set_display(struct device *device, uint32_t scanout,
+                             const struct device_display *display);
 
 #endif

@@ -69,7 +69,7 @@ static void test_mode_change(void **state) {
     assert_int_equal(get_info(world)->modes[0].rect.width, 1280);
     assert_int_equal(get_info(world)->modes[0].rect.height, 800);
 
-    assert_int_equal(device_set_display(world->device, 0, 1920, 1080), 0);
+    assert_int_equal(world_set_display(world, 0, 1920, 1080), 0);
     assert_int_equal(get_info(world)->modes[0].rect.width, 1280); /* not before the dispatch */
     world_dispatch(world);
     assert_int_equal(world->config_changes, 1);
@@ -82,13 +82,13 @@ static void test_mode_change(void **state) {
     assert_int_equal(read_config(world, 0), 0);
 
     /* What is so already is no event. */
-    assert_int_equal(device_set_display(world->device, 0, 1920, 1080), 0);
+    assert_int_equal(world_set_display(world, 0, 1920, 1080), 0);
     world_dispatch(world);
     assert_int_equal(world->config_changes, 1);
 
     /* Unplugged, plugged, another plugged: several before one dispatch are one change each. */
-    assert_int_equal(device_set_display(world->device, 0, 0, 0), 0);
-    assert_int_equal(device_set_display(world->device, 1, 800, 600), 0);
+    assert_int_equal(world_set_display(world, 0, 0, 0), 0);
+    assert_int_equal(world_set_display(world, 1, 800, 600), 0);
     world_dispatch(world);
     assert_int_equal(world->config_changes, 3);
     assert_int_equal(get_info(world)->modes[0].enabled, 0);
@@ -100,11 +100,11 @@ static void test_mode_change(void **state) {
     device_reset(world->device);
     assert_int_equal(get_info(world)->modes[1].rect.width, 800);
 
-    assert_int_equal(device_set_display(world->device, 2, 800, 600), -EINVAL);
-    assert_int_equal(device_set_display(world->device, 0, 16385, 600), -EINVAL);
-    assert_int_equal(device_set_display(world->device, 0, 800, 16385), -EINVAL);
-    assert_int_equal(device_set_display(world->device, 0, 800, 0), -EINVAL);
-    assert_int_equal(device_set_display(world->device, 0, 0, 600), -EINVAL);
+    assert_int_equal(world_set_display(world, 2, 800, 600), -EINVAL);
+    assert_int_equal(world_set_display(world, 0, 16385, 600), -EINVAL);
+    assert_int_equal(world_set_display(world, 0, 800, 16385), -EINVAL);
+    assert_int_equal(world_set_display(world, 0, 800, 0), -EINVAL);
+    assert_int_equal(world_set_display(world, 0, 0, 600), -EINVAL);
     assert_false(world_is_pollable(world));
     world_destroy(world);
 }
@@ -121,6 +121,15 @@ static void test_window_resized(void **state) {
     world->presenter.listener.resized(world->presenter.user, 0, 0, 0);
     world_dispatch(world);
     assert_int_equal(get_info(world)->modes[0].enabled, 0);
+    /* A window does not plug what was unplugged. */
+    world->presenter.listener.resized(world->presenter.user, 0, 100000, 500);
+    world_dispatch(world);
+    assert_int_equal(get_info(world)->modes[0].enabled, 0);
+    assert_int_equal(device_set_display(world->device, 0, &(struct device_display){.connected = 1}),
+                     0);
+    world_dispatch(world);
+    assert_int_equal(get_info(world)->modes[0].rect.width, 720);
+    assert_int_equal(get_info(world)->modes[0].rect.height, 520);
     world->presenter.listener.resized(world->presenter.user, 0, 100000, 500);
     world_dispatch(world);
     assert_int_equal(get_info(world)->modes[0].rect.width, 16384);

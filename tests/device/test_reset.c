@@ -191,7 +191,7 @@ static void test_reset_of_the_rest(void **state) {
     (void)state;
     struct world *world = world_create(NULL, 1);
     device_set_features(world->device, 0);
-    assert_int_equal(device_set_display(world->device, 0, 640, 480), 0);
+    assert_int_equal(world_set_display(world, 0, 640, 480), 0);
     world_dispatch(world);
     device_reset(world->device);
     uint32_t events;

@@ -45,7 +45,7 @@ static void *present(void *argument) {
             taken = asked;
             fake_presenter_take(&speaker->world->presenter, asked);
         }
-        assert_int_equal(device_set_display(speaker->world->device, 1, 100 + taken % 50, 100), 0);
+        assert_int_equal(world_set_display(speaker->world, 1, 100 + taken % 50, 100), 0);
         struct device_counts counts;
         device_get_counts(speaker->world->device, &counts);
         sched_yield();

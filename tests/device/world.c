@@ -172,6 +172,15 @@ void world_dispatch(struct world *world) {
     assert_false(world_is_pollable(world));
 }
 
+int world_set_display(struct world *world, uint32_t scanout, uint32_t width, uint32_t height) {
+    const struct device_display display = {
+        .connected = width > 0 || height > 0,
+        .width = width,
+        .height = height,
+    };
+    return device_set_display(world->device, scanout, &display);
+}
+
 struct device_counts world_counts(struct world *world) {
     struct device_counts counts;
     device_get_counts(world->device, &counts);

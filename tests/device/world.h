@@ -86,6 +86,8 @@ void world_answer_maps(struct world *world);
 /* device_dispatch, where the device says that there is something to do. */
 void world_dispatch(struct world *world);
 bool world_is_pollable(struct world *world);
+/* device_set_display with that mode; 0 × 0 unplugs. */
+int world_set_display(struct world *world, uint32_t scanout, uint32_t width, uint32_t height);
 struct device_counts world_counts(struct world *world);
 
 /* Answered, with this code; the log is cleared. */

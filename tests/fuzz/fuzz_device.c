@@ -193,7 +193,11 @@ static void act(struct world *world, uint8_t opcode, uint8_t argument) {
         device_set_features(world->device, argument);
         break;
     case ACT_DISPLAY:
-        device_set_display(world->device, argument % 4, argument * 70u, argument * 60u);
+        device_set_display(world->device, argument % 4,
+                           &(struct device_display){.connected = argument & 8,
+                                                    .width = argument * 70u,
+                                                    .height = argument * 60u,
+                                                    .refresh_hz = argument});
         break;
     case ACT_CONFIG:
         use_config(world, argument);

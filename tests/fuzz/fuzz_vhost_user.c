@@ -274,7 +274,10 @@ static void act(struct monitor *monitor, uint8_t opcode, struct input *input) {
         break;
     case OP_DISPLAY:
         size = take_byte(input);
-        device_set_display(thread.device, size % 4, (uint32_t)size * 70, (uint32_t)size * 60);
+        device_set_display(thread.device, size % 4,
+                           &(struct device_display){.connected = size & 8,
+                                                    .width = (uint32_t)size * 70,
+                                                    .height = (uint32_t)size * 60});
         wait_turn();
         break;
     default:
