@@ -3,6 +3,9 @@
 #ifndef VESPER_CLI_COMMANDS_H
 #define VESPER_CLI_COMMANDS_H
 
+/* Talks with a session of this user: what it has, its displays, pictures of them. */
+int command_ctl(int argc, char **argv);
+
 /* Says whether and how this computer can serve a guest; CLI_FAILED where it cannot. */
 int command_doctor(int argc, char **argv);
 

@@ -8,6 +8,7 @@ static const struct {
     const char *name, *summary;
     int (*run)(int argc, char **argv);
 } commands[] = {
+    {"ctl", "see and change what a running machine shows", command_ctl},
     {"doctor", "say what this computer can give a guest, and why not more", command_doctor},
     {"run", "start a virtual machine with a GPU", command_run},
     {"serve", "be the GPU of a virtual machine", command_serve},

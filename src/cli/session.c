@@ -1,15 +1,18 @@
 #include "cli/session.h"
 
+#include <errno.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "cli/control.h"
 #include "cli/display.h"
 #include "cli/requests.h"
+#include "cli/runtime.h"
 #include "platform/platform.h"
 
 #define HOST_VISIBLE_DEFAULT (UINT64_C(4) << 30)
@@ -53,6 +56,31 @@ static void *serve_main(void *argument) {
     return NULL;
 }
 
+/* Where neither a path nor a name was asked for, the machine runs without a control socket, too. */
+static bool start_control(struct session *session, const struct session_options *options) {
+    char reason[512], path[RUNTIME_PATH_MAX], number[16];
+    snprintf(number, sizeof(number), "%ld", (long)getpid());
+    int error = 0;
+    if (!options->control) {
+        error = runtime_make_socket_path(options->name ? options->name : number, path, reason,
+                                         sizeof(reason));
+    }
+    if (!error) {
+        error = control_create(options->control ? options->control : path, requests_execute,
+                               &session->requests, &session->control, reason, sizeof(reason));
+    }
+    if (error && !options->control && !options->name) {
+        log_warning("vesper ctl will not find this session: %s", reason);
+        return true;
+    }
+    if (error == -EADDRINUSE && !options->control) {
+        cli_error("a session called '%s' runs already", options->name);
+    } else if (error) {
+        cli_error("%s", reason);
+    }
+    return !error;
+}
+
 static bool start_server(struct session *session, struct session_options *options) {
     char reason[256];
     struct device_options *device = &options->server.device;
@@ -68,9 +96,7 @@ static bool start_server(struct session *session, struct session_options *option
         .device = vhost_user_server_get_device(session->server),
         .display = &session->display,
     };
-    if (options->control && control_create(options->control, requests_execute, &session->requests,
-                                           &session->control, reason, sizeof(reason))) {
-        cli_error("%s", reason);
+    if (!start_control(session, options)) {
         return false;
     }
     int error = platform_thread_start(&session->thread, "vesper-serve", serve_main, session);
@@ -92,7 +118,24 @@ static void close_session(void *user) {
     }
 }
 
+static int check_name(const struct session_options *options) {
+    if (options->name && options->control) {
+        cli_error("--name and --control both say where the control socket is");
+        return CLI_USAGE;
+    }
+    if (options->name && !runtime_name_is_valid(options->name)) {
+        cli_error("--name '%s': expected 1 to %d letters, digits, -, _ and, not first, dots",
+                  options->name, RUNTIME_NAME_MAX);
+        return CLI_USAGE;
+    }
+    return CLI_OK;
+}
+
 struct session *session_start(struct session_options *options, int *out_result) {
+    *out_result = check_name(options);
+    if (*out_result != CLI_OK) {
+        return NULL;
+    }
     *out_result = CLI_FAILED;
     log_set_level(options->log_level);
     platform_raise_descriptor_limit();

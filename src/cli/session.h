@@ -11,7 +11,8 @@
 struct session_options {
     struct vhost_user_options server;
     const char *display;  /* as cli_display_open takes it */
-    const char *control;  /* path of the control socket; NULL: none */
+    const char *control;  /* path of the control socket; NULL: where vesper ctl finds it */
+    const char *name;     /* the session's, for vesper ctl; NULL: the process's number */
     struct cli_size size; /* first mode of every scanout */
     struct cli_isolation isolation;
     uint32_t scanouts;    /* 1 … PRESENTER_SCANOUTS_MAX */
@@ -32,7 +33,9 @@ void session_options_init(struct session_options *options);
      "capture[=FOLDER][,every=N][,raw=PATH]: pictures on request, of\n"                            \
      "every Nth flush into FOLDER, frames to PATH; none"},                                         \
         {"--control", CLI_TEXT, &(o).control, "PATH",                                              \
-         "socket for requests: capture, display, counts"},                                         \
+         "socket for requests (where vesper ctl finds it)"},                                       \
+        {"--name", CLI_TEXT, &(o).name, "NAME",                                                    \
+         "what vesper ctl calls this session (the process's number)"},                             \
         {"--outputs", CLI_U32, &(o).scanouts, "N", "displays that can be connected (1)"},          \
         {"--size", CLI_SIZE, &(o).size, "WxH", "first mode of each display (1280x800)"},           \
         {"--host-visible", CLI_BYTES_U64, &(o).server.device.host_visible_bytes, "BYTES",          \
