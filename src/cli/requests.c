@@ -63,7 +63,7 @@ static void set_display(const struct requests *requests, const char *line, char 
     }
     if (device_set_display(requests->device, scanout, &display)) {
         answer_error(answer, size,
-                     "there is no such display, or a side is not 1 to 16384, or Hz not 1 to 500");
+                     "there is no such display, or a side is not 1 to 16384, or Hz not 24 to 500");
         return;
     }
     snprintf(answer, size, "ok");

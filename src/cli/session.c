@@ -118,6 +118,21 @@ static void close_session(void *user) {
     }
 }
 
+static bool is_between(const char *option, uint32_t value, uint32_t min, uint32_t max) {
+    if (value != 0 && (value < min || value > max)) {
+        cli_error("%s %u: expected %u to %u", option, value, min, max);
+        return false;
+    }
+    return true;
+}
+
+static int check_displays(const struct device_options *device) {
+    return is_between("--refresh", device->refresh_hz, DEVICE_REFRESH_MIN, DEVICE_REFRESH_MAX) &&
+                   is_between("--dpi", device->dpi, DEVICE_DPI_MIN, DEVICE_DPI_MAX)
+               ? CLI_OK
+               : CLI_USAGE;
+}
+
 static int check_name(const struct session_options *options) {
     if (options->name && options->control) {
         cli_error("--name and --control both say where the control socket is");
@@ -133,6 +148,9 @@ static int check_name(const struct session_options *options) {
 
 struct session *session_start(struct session_options *options, int *out_result) {
     *out_result = check_name(options);
+    if (*out_result == CLI_OK) {
+        *out_result = check_displays(&options->server.device);
+    }
     if (*out_result != CLI_OK) {
         return NULL;
     }

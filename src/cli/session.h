@@ -38,6 +38,10 @@ void session_options_init(struct session_options *options);
          "what vesper ctl calls this session (the process's number)"},                             \
         {"--outputs", CLI_U32, &(o).scanouts, "N", "displays that can be connected (1)"},          \
         {"--size", CLI_SIZE, &(o).size, "WxH", "first mode of each display (1280x800)"},           \
+        {"--refresh", CLI_U32, &(o).server.device.refresh_hz, "HZ",                                \
+         "rate of the displays' preferred modes, 24 to 500 (60)"},                                 \
+        {"--dpi", CLI_U32, &(o).server.device.dpi, "N",                                            \
+         "pixels per inch of the displays, for their size in millimetres (96)"},                   \
         {"--host-visible", CLI_BYTES_U64, &(o).server.device.host_visible_bytes, "BYTES",          \
          "address space for memory that the guest maps (4G)"},                                     \
         {"--blob-alignment", CLI_BYTES_U32, &(o).server.device.blob_alignment, "BYTES",            \

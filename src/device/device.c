@@ -34,6 +34,7 @@ static void fill_in(struct device_options *options) {
     }
     default_u32(&options->connected, 1);
     default_u32(&options->refresh_hz, 60);
+    default_u32(&options->dpi, 96);
     default_u32(&options->blob_alignment, (uint32_t)platform_page_size());
     if (options->width == 0 || options->height == 0) {
         options->width = DEFAULT_WIDTH;
@@ -54,6 +55,8 @@ static void init_scanouts(struct device *device) {
             .width = device->options.width,
             .height = device->options.height,
             .refresh_hz = device->options.refresh_hz,
+            .dpi = device->options.dpi,
+            .hdr = device->options.hdr,
         };
         device->inbox.displays[i] = device->scanouts[i].display;
     }
@@ -91,6 +94,8 @@ static bool options_are_sound(const struct device_options *options) {
            options->presenter->scanout_count >= 1 &&
            options->presenter->scanout_count <= WIRE_SCANOUTS_MAX &&
            options->host_visible_bytes <= INT64_MAX &&
+           gpu_display_is_sound(options->width, options->height, options->refresh_hz,
+                                options->dpi) &&
            (options->blob_alignment & (options->blob_alignment - 1)) == 0 &&
            options->blob_alignment <= BLOB_ALIGNMENT_MAX;
 }

@@ -86,7 +86,9 @@ struct device_options {
     /* Borrowed; outlives the device, which is its listener and uses all of its scanouts. */
     struct presenter *presenter;
     uint32_t width, height; /* first mode of every scanout, pixels; 0: 1280 × 800 */
-    uint32_t refresh_hz; /* of every scanout, 1 … 500; 0: 60 */
+    uint32_t refresh_hz; /* of every scanout, 24 … 500; 0: 60 */
+    uint32_t dpi; /* pixels per inch, of every scanout, 10 … 1000; 0: 96 */
+    bool hdr; /* scanouts show high dynamic range: EDIDs say so */
     uint32_t connected; /* scanouts connected from the start, from number 0; 0: one */
 };
 
@@ -139,13 +141,18 @@ int device_read_config(struct device *device, uint32_t offset, void *out, uint32
 int device_write_config(struct device *device, uint32_t offset, const void *bytes, uint32_t size);
 
 #define DEVICE_SIDE_MAX 16384 /* pixels of a display's side */
-#define DEVICE_REFRESH_MAX 500 /* Hz */
+#define DEVICE_REFRESH_MIN 24 /* Hz */
+#define DEVICE_REFRESH_MAX 500
+#define DEVICE_DPI_MIN 10
+#define DEVICE_DPI_MAX 1000
 
 /* A display, as the guest learns of it. */
 struct device_display {
     bool connected;
     uint32_t width, height; /* preferred mode, pixels: 1 … 16384 */
-    uint32_t refresh_hz; /* 1 … 500 */
+    uint32_t refresh_hz; /* 24 … 500 */
+    uint32_t dpi; /* pixels per inch: 10 … 1000 */
+    bool hdr; /* only as device_options say: not changed here */
 };
 /* Plugs scanout `scanout`, changes it, or unplugs it, and tells the guest. Members but `connected`
  * that are 0 stay what they were, also while it is unplugged; width and height go together. -EINVAL:

@@ -31,7 +31,15 @@ void gpu_get_edid(struct device *device, struct gpu_request *request) {
     /* Linux asks about unplugged scanouts, too, and wants to read something. */
     const struct device_display *display = &device->scanouts[index].display;
     struct wire_edid edid = {0};
-    edid.size = (uint32_t)gpu_edid_make(edid.bytes, index, display->width, display->height);
+    const struct gpu_edid of = {
+        .number = index,
+        .width = display->width,
+        .height = display->height,
+        .refresh_hz = display->refresh_hz,
+        .dpi = display->dpi,
+        .hdr = display->hdr,
+    };
+    edid.size = (uint32_t)gpu_edid_make(edid.bytes, &of);
     gpu_request_succeed_with(device, request, WIRE_OK_EDID, &edid, sizeof(edid));
 }
 
@@ -63,11 +71,20 @@ int device_write_config(struct device *device, uint32_t offset, const void *byte
 
 /* ---- changes ----------------------------------------------------------------------------- */
 
+static bool is_between(uint32_t value, uint32_t min, uint32_t max) {
+    return value == 0 || (value >= min && value <= max);
+}
+
+bool gpu_display_is_sound(uint32_t width, uint32_t height, uint32_t refresh_hz, uint32_t dpi) {
+    return width <= DEVICE_SIDE_MAX && height <= DEVICE_SIDE_MAX && (width == 0) == (height == 0) &&
+           is_between(refresh_hz, DEVICE_REFRESH_MIN, DEVICE_REFRESH_MAX) &&
+           is_between(dpi, DEVICE_DPI_MIN, DEVICE_DPI_MAX);
+}
+
 int device_set_display(struct device *device, uint32_t scanout,
                        const struct device_display *display) {
-    if (scanout >= device->scanout_count || display->width > DEVICE_SIDE_MAX ||
-        display->height > DEVICE_SIDE_MAX || display->refresh_hz > DEVICE_REFRESH_MAX ||
-        (display->width == 0) != (display->height == 0)) {
+    if (scanout >= device->scanout_count ||
+        !gpu_display_is_sound(display->width, display->height, display->refresh_hz, display->dpi)) {
         return -EINVAL;
     }
     gpu_inbox_change_display(&device->inbox, scanout, display);
@@ -87,7 +104,8 @@ static bool looks_the_same(const struct device_display *a, const struct device_d
     if (!a->connected || !b->connected) {
         return a->connected == b->connected;
     }
-    return a->width == b->width && a->height == b->height && a->refresh_hz == b->refresh_hz;
+    return a->width == b->width && a->height == b->height && a->refresh_hz == b->refresh_hz &&
+           a->dpi == b->dpi;
 }
 
 void gpu_scanout_set_display(struct device *device, uint32_t index,

@@ -154,6 +154,7 @@ static void change_and_unlock(struct gpu_inbox *inbox, uint32_t scanout,
     change(&now->width, display->width);
     change(&now->height, display->height);
     change(&now->refresh_hz, display->refresh_hz);
+    change(&now->dpi, display->dpi);
     inbox->changed |= UINT32_C(1) << scanout;
     wake_and_unlock(inbox);
 }

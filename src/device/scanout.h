@@ -20,6 +20,8 @@ struct gpu_scanout {
 void gpu_scanout_disable(struct device *device, uint32_t scanout);
 /* Nothing, and no cursor, anywhere. */
 void gpu_scanouts_reset(struct device *device);
+/* Whether these may be members of a device_display; 0 stands for what is there. Any thread. */
+bool gpu_display_is_sound(uint32_t width, uint32_t height, uint32_t refresh_hz, uint32_t dpi);
 /* The scanout has another display, or none: the guest is told where that is new. */
 void gpu_scanout_set_display(struct device *device, uint32_t scanout,
                              const struct device_display *display);

@@ -105,7 +105,42 @@ static void test_mode_change(void **state) {
     assert_int_equal(world_set_display(world, 0, 800, 16385), -EINVAL);
     assert_int_equal(world_set_display(world, 0, 800, 0), -EINVAL);
     assert_int_equal(world_set_display(world, 0, 0, 600), -EINVAL);
+    static const struct device_display wrong[] = {
+        {.refresh_hz = 23}, {.refresh_hz = 501}, {.dpi = 9}, {.dpi = 1001}};
+    for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
+        assert_int_equal(device_set_display(world->device, 0, &wrong[i]), -EINVAL);
+    }
     assert_false(world_is_pollable(world));
+    world_destroy(world);
+}
+
+/* Of a display that is not plugged the guest sees no change; plugged, it has what was left. */
+static void test_display_is_kept(void **state) {
+    (void)state;
+    struct world *world = world_create(NULL, 2);
+    struct device_display display = {.width = 640, .height = 480, .refresh_hz = 75, .dpi = 200};
+    assert_int_equal(device_set_display(world->device, 1, &display), 0);
+    world_dispatch(world);
+    assert_int_equal(world->config_changes, 0);
+    display = (struct device_display){.connected = true, .refresh_hz = 120};
+    assert_int_equal(device_set_display(world->device, 1, &display), 0);
+    assert_int_equal(device_get_display(world->device, 1, &display), 0); /* before the dispatch */
+    assert_true(display.connected);
+    assert_int_equal(display.width, 640);
+    assert_int_equal(display.height, 480);
+    assert_int_equal(display.refresh_hz, 120);
+    assert_int_equal(display.dpi, 200);
+    world_dispatch(world);
+    assert_int_equal(world->config_changes, 1);
+    struct answer *answer = SEND(world, wire_get_edid, WIRE_GET_EDID, .scanout_id = 1);
+    assert_answered(answer, WIRE_OK_EDID);
+    const struct wire_edid *edid = (const struct wire_edid *)(const void *)(answer->bytes + 24);
+    assert_int_equal(edid->bytes[21], 8); /* 81 mm */
+    display = (struct device_display){.connected = true, .dpi = 100};
+    assert_int_equal(device_set_display(world->device, 1, &display), 0);
+    world_dispatch(world);
+    assert_int_equal(world->config_changes, 2);
+    assert_int_equal(device_get_display(world->device, 2, &display), -EINVAL);
     world_destroy(world);
 }
 
@@ -123,7 +158,7 @@ static void test_window_resized(void **state) {
     assert_int_equal(get_info(world)->modes[0].enabled, 0);
     /* A window does not plug what was unplugged. */
     world->presenter.listener.resized(world->presenter.user, 0, 100000, 500);
-    world_dispatch(world);
+    assert_false(world_is_pollable(world));
     assert_int_equal(get_info(world)->modes[0].enabled, 0);
     assert_int_equal(device_set_display(world->device, 0, &(struct device_display){.connected = 1}),
                      0);
@@ -144,6 +179,12 @@ static void check_sum(const uint8_t *bytes, size_t size) {
         sum += bytes[i];
     }
     assert_int_equal(sum & 0xff, 0);
+}
+
+static size_t make_edid(uint8_t *out, uint32_t number, uint32_t width, uint32_t height) {
+    const struct gpu_edid of = {
+        .number = number, .width = width, .height = height, .refresh_hz = 60, .dpi = 96};
+    return gpu_edid_make(out, &of);
 }
 
 /* Members of the first detailed timing. */
@@ -176,7 +217,7 @@ static void test_edid(void **state) {
                                         {1920, 1080}, {2560, 1600}, {3840, 2160}};
     for (size_t i = 0; i < sizeof(modes) / sizeof(modes[0]); i++) {
         uint8_t edid[GPU_EDID_BYTES_MAX];
-        assert_int_equal(gpu_edid_make(edid, 2, modes[i][0], modes[i][1]), GPU_EDID_BLOCK_BYTES);
+        assert_int_equal(make_edid(edid, 2, modes[i][0], modes[i][1]), GPU_EDID_BLOCK_BYTES);
         check_sum(edid, GPU_EDID_BLOCK_BYTES);
         assert_memory_equal(edid, "\0\xff\xff\xff\xff\xff\xff\0", 8);
         assert_int_equal(edid[8] << 8 | edid[9], 0x5a70); /* VSP */
@@ -202,6 +243,28 @@ static uint32_t less_one(const uint8_t *at) {
     return (at[0] | (uint32_t)(at[1] & 0x7f) << 8) + 1;
 }
 
+/* A block whose data blocks are those that a monitor needs, with one timing. */
+static void check_displayid(const uint8_t *block, uint32_t width, uint32_t height,
+                            uint32_t refresh_hz) {
+    check_sum(block, GPU_EDID_BLOCK_BYTES);
+    assert_int_equal(block[0], 0x70);
+    check_sum(block + 1, 5 + block[2]); /* the section: header, data, checksum */
+    unsigned tags = 0;
+    const uint8_t *timing = NULL;
+    for (const uint8_t *data = block + 5; data < block + 5 + block[2]; data += 3 + data[2]) {
+        tags |= 1u << data[0];
+        timing = data[0] == 3 ? data + 3 : timing;
+    }
+    assert_int_equal(tags, 1u << 0x00 | 1u << 0x01 | 1u << 0x03 | 1u << 0x0f);
+    assert_int_equal(less_one(timing + 4), width);
+    assert_int_equal(less_one(timing + 12), height);
+    const uint64_t total =
+        (uint64_t)(width + less_one(timing + 6)) * (height + less_one(timing + 14));
+    const uint64_t clock = (timing[0] | (uint32_t)timing[1] << 8 | (uint32_t)timing[2] << 16) + 1;
+    const uint64_t rate = clock * 10000 * 1000 / total;
+    assert_in_range(rate, refresh_hz * 1000 - 100, refresh_hz * 1000 + 100);
+}
+
 static void test_edid_of_large_modes(void **state) {
     (void)state;
     static const uint32_t modes[][4] = {{4096, 2160, 2048, 1080},
@@ -210,9 +273,8 @@ static void test_edid_of_large_modes(void **state) {
                                         {16384, 16384, 2048, 2048}};
     for (size_t i = 0; i < sizeof(modes) / sizeof(modes[0]); i++) {
         uint8_t edid[GPU_EDID_BYTES_MAX];
-        assert_int_equal(gpu_edid_make(edid, 0, modes[i][0], modes[i][1]), GPU_EDID_BYTES_MAX);
+        assert_int_equal(make_edid(edid, 0, modes[i][0], modes[i][1]), 2 * GPU_EDID_BLOCK_BYTES);
         check_sum(edid, GPU_EDID_BLOCK_BYTES);
-        check_sum(edid + GPU_EDID_BLOCK_BYTES, GPU_EDID_BLOCK_BYTES);
         assert_int_equal(edid[126], 1);
         const struct detailed timing = read_detailed(edid);
         assert_int_equal(timing.width, modes[i][2]);
@@ -220,17 +282,52 @@ static void test_edid_of_large_modes(void **state) {
         /* Both say the same size, as far as they can. */
         assert_int_equal((timing.width_mm + 5) / 10, edid[21]);
         assert_int_equal((timing.height_mm + 5) / 10, edid[22]);
-        const uint8_t *block = edid + GPU_EDID_BLOCK_BYTES;
-        assert_int_equal(block[0], 0x70);
-        check_sum(block + 1, 5 + block[2]); /* the section: header, data, checksum */
-        assert_int_equal(block[5], 3);
-        assert_int_equal(block[7], 20);
-        assert_int_equal(less_one(block + 12), modes[i][0]);
-        assert_int_equal(less_one(block + 20), modes[i][1]);
-        const uint64_t total =
-            (uint64_t)(modes[i][0] + less_one(block + 14)) * (modes[i][1] + less_one(block + 22));
-        const uint64_t clock = (block[8] | (uint32_t)block[9] << 8 | (uint32_t)block[10] << 16) + 1;
-        assert_in_range(clock * 10000 * 1000 / total, 59900, 60100);
+        check_displayid(edid + GPU_EDID_BLOCK_BYTES, modes[i][0], modes[i][1], 60);
+    }
+}
+
+/* The clock of DisplayID ends at 167.8 GHz. */
+static void test_edid_of_fast_modes(void **state) {
+    (void)state;
+    static const uint32_t modes[][4] = {
+        {2560, 1440, 240, 240}, {3840, 2160, 144, 144}, {16384, 16384, 500, 437}};
+    for (size_t i = 0; i < sizeof(modes) / sizeof(modes[0]); i++) {
+        uint8_t edid[GPU_EDID_BYTES_MAX];
+        const struct gpu_edid of = {
+            .width = modes[i][0], .height = modes[i][1], .refresh_hz = modes[i][2], .dpi = 200};
+        assert_int_equal(gpu_edid_make(edid, &of), 2 * GPU_EDID_BLOCK_BYTES);
+        check_displayid(edid + GPU_EDID_BLOCK_BYTES, modes[i][0], modes[i][1], modes[i][3]);
+    }
+}
+
+/* A clock has 10 MHz or more. */
+static void test_edid_of_slow_modes(void **state) {
+    (void)state;
+    uint8_t edid[GPU_EDID_BYTES_MAX];
+    const struct gpu_edid of = {.width = 1, .height = 1, .refresh_hz = 24, .dpi = 10};
+    assert_int_equal(gpu_edid_make(edid, &of), GPU_EDID_BLOCK_BYTES);
+    const struct detailed timing = read_detailed(edid);
+    assert_in_range(timing.clock_10khz, 1000, 1010);
+    assert_in_range(refresh_mhz(&timing), 23900, 24100);
+}
+
+static void test_edid_with_hdr(void **state) {
+    (void)state;
+    for (uint32_t width = 1280; width <= 5120; width += 3840) {
+        uint8_t edid[GPU_EDID_BYTES_MAX];
+        const struct gpu_edid of = {
+            .width = width, .height = 800, .refresh_hz = 60, .dpi = 96, .hdr = true};
+        const size_t size = gpu_edid_make(edid, &of);
+        assert_int_equal(size, (width > 4095 ? 3 : 2) * GPU_EDID_BLOCK_BYTES);
+        assert_int_equal(edid[126], size / GPU_EDID_BLOCK_BYTES - 1);
+        assert_int_equal(edid[20], 0xb0);
+        for (size_t at = 0; at < size; at += GPU_EDID_BLOCK_BYTES) {
+            check_sum(edid + at, GPU_EDID_BLOCK_BYTES);
+        }
+        assert_int_equal(edid[GPU_EDID_BLOCK_BYTES], 0x02);
+        if (width > 4095) {
+            check_displayid(edid + 2 * GPU_EDID_BLOCK_BYTES, width, 800, 60);
+        }
     }
 }
 
@@ -283,10 +380,18 @@ static void test_capset(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_display_info), cmocka_unit_test(test_config),
-        cmocka_unit_test(test_mode_change),  cmocka_unit_test(test_window_resized),
-        cmocka_unit_test(test_edid),         cmocka_unit_test(test_edid_of_large_modes),
-        cmocka_unit_test(test_get_edid),     cmocka_unit_test(test_capset),
+        cmocka_unit_test(test_display_info),
+        cmocka_unit_test(test_config),
+        cmocka_unit_test(test_mode_change),
+        cmocka_unit_test(test_display_is_kept),
+        cmocka_unit_test(test_window_resized),
+        cmocka_unit_test(test_edid),
+        cmocka_unit_test(test_edid_of_large_modes),
+        cmocka_unit_test(test_edid_of_fast_modes),
+        cmocka_unit_test(test_edid_of_slow_modes),
+        cmocka_unit_test(test_edid_with_hdr),
+        cmocka_unit_test(test_get_edid),
+        cmocka_unit_test(test_capset),
     };
     return cmocka_run_group_tests_name("device displays", tests, NULL, NULL) ? 1 : 0;
 }

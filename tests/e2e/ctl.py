@@ -147,21 +147,22 @@ def check_one(world):
 
 
 def check_several(world):
-    with world.session("second"), world.session("first"):
+    with world.session("second", "--refresh=144", "--dpi=192"), world.session("first"):
         world.must_fail("several sessions run; choose one with --name: first second", "status")
         world.must("--name", "second", "display", "1", "640x480")
-        expect("640x480" in world.must("--name=second", "display", "list"), "the second's mode")
+        expect("640x480@144" in world.must("--name=second", "display", "list"), "the second's mode")
         expect("1280x800" in world.must("--name=first", "display", "list"), "the first's mode")
         done = subprocess.run([world.vesper, "serve", "--socket", world.folder / "third", "--name",
                                "first"], env=world.env, stdin=subprocess.DEVNULL, timeout=SECONDS,
                               stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
         expect(done.returncode == 1 and "'first' runs already" in done.stderr, "a name twice", done)
     for words in (["--name", "../x"], ["--name", ".x"], ["--name", "x" * 33],
-                  ["--name", "x", "--control", "/tmp/x"]):
+                  ["--name", "x", "--control", "/tmp/x"], ["--refresh", "23", "--name", "x"],
+                  ["--dpi", "1001", "--name", "x"]):
         done = subprocess.run([world.vesper, "serve", "--socket", world.folder / "third", *words],
                               env=world.env, stdin=subprocess.DEVNULL, timeout=SECONDS,
                               stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-        expect(done.returncode == 2 and "--name" in done.stderr, f"serve {words}", done)
+        expect(done.returncode == 2 and words[0] in done.stderr, f"serve {words}", done)
 
 
 def make_stale(path, age):
