@@ -12,6 +12,9 @@ int command_doctor(int argc, char **argv);
 /* Starts a stock QEMU with Vesper as its virtio-gpu. */
 int command_run(int argc, char **argv);
 
+/* Tests what Vesper relies on here; CLI_FAILED where something fails. */
+int command_selftest(int argc, char **argv);
+
 /* Is the virtio-gpu of one virtual machine until SIGINT or SIGTERM. */
 int command_serve(int argc, char **argv);
 

@@ -11,6 +11,7 @@ static const struct {
     {"ctl", "see and change what a running machine shows", command_ctl},
     {"doctor", "say what this computer can give a guest, and why not more", command_doctor},
     {"run", "start a virtual machine with a GPU", command_run},
+    {"selftest", "test what Vesper relies on here, for a report", command_selftest},
     {"serve", "be the GPU of a virtual machine", command_serve},
     {"vtest", "serve Vulkan to Mesa's Venus driver over a Unix socket", command_vtest},
 };
