@@ -175,7 +175,8 @@ static void check_odd(struct selftest_result *out, bool odd_pointer) {
     }
     const uint64_t half = gpu.alignment / 2;
     const uint64_t size = odd_pointer ? gpu.alignment : gpu.alignment + half;
-    while (!(gpu_import_types(&gpu) & (UINT32_C(1) << type))) {
+    const uint32_t types = gpu_import_types(&gpu);
+    while (type < 31 && !(types & (UINT32_C(1) << type))) {
         type++;
     }
     VkResult result = gpu_import(&gpu, type, odd_pointer ? half : 0, size, &memory);

@@ -141,8 +141,12 @@ static void send_descriptors(struct selftest_result *out, int fd, const uint32_t
     struct channel from, to;
     struct channel_message message;
     struct platform_wake pipe_ends;
-    if (platform_pipe_init(&pipe_ends) || !start(out, &from, &to, 64)) {
-        selftest_fail(out, "a pipe and a pair of sockets cannot be had");
+    if (platform_pipe_init(&pipe_ends)) {
+        selftest_fail(out, "a pipe cannot be had");
+        return;
+    }
+    if (!start(out, &from, &to, 64)) {
+        platform_wake_finish(&pipe_ends);
         return;
     }
     const int sent[3] = {fd, pipe_ends.write_fd, fd};
