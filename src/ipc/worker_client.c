@@ -185,6 +185,8 @@ static int worker_fence(struct context *context, uint32_t ring_idx, uint64_t fen
 
 void worker_dismiss(struct worker *worker) {
     pthread_mutex_lock(&worker->mutex);
+    /* Once it is destroyed, and its process reaped, the watcher frees it. */
+    const struct platform_wake *watcher = worker->watcher;
     worker->destroyed = true;
     if (!worker->cut) {
         worker->cut = true;
@@ -192,7 +194,7 @@ void worker_dismiss(struct worker *worker) {
         worker->kill_ns = platform_now_ns() + grace_ns;
     }
     pthread_mutex_unlock(&worker->mutex);
-    platform_wake_signal(worker->watcher);
+    platform_wake_signal(watcher);
 }
 
 static void worker_destroy(struct context *context) {
