@@ -374,7 +374,8 @@ static void settle_lost(struct worker *worker) {
 static void describe_end(struct worker *worker) {
     if (worker->killed) {
         set_lost(worker, "the worker closed its channel");
-    } else if (WIFSIGNALED(worker->status) && platform_sandbox_ended_by(WTERMSIG(worker->status))) {
+    } else if (WIFSIGNALED(worker->status) && worker->sandbox != PLATFORM_SANDBOX_NONE &&
+               platform_sandbox_ended_by(WTERMSIG(worker->status))) {
         set_lost(worker,
                  "the worker ended by signal %d (%s): the sandbox ended it, because it made a "
                  "system call that no driver needs",
@@ -502,6 +503,7 @@ int worker_start(const char *program, enum platform_sandbox sandbox,
     worker->base.ops = &worker_ops;
     pthread_mutex_init(&worker->mutex, NULL);
     worker->watcher = watcher;
+    worker->sandbox = sandbox;
     worker->last = &worker->first;
     worker->pipe = (struct platform_wake){-1, -1};
     worker->fence_fd = -1;

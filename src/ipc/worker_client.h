@@ -27,6 +27,7 @@ struct worker {
     struct worker_fence_page *fences;
     int fence_fd;
 
+    enum platform_sandbox sandbox; /* that it was told to enter */
     pid_t pid;          /* 0: reaped */
     int status;         /* of waitpid, once reaped */
     bool killed;        /* by us */

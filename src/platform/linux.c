@@ -1,11 +1,13 @@
 /* The platform on Linux. Where the kernel or a sandbox lacks a call of its own (ENOSYS), the one of
  * POSIX takes its place: tests/hosts makes use of that, too. */
 #include "platform/platform.h"
+#include "platform/sandbox.h"
 #include "platform/system.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/eventfd.h>
@@ -318,4 +320,8 @@ const char *platform_qemu_accelerator(void) {
 
 const char *platform_qemu_memory_backend(void) {
     return "memory-backend-memfd";
+}
+
+bool platform_sandbox_ended_by(int signal_number) {
+    return signal_number == SIGSYS;
 }

@@ -31,8 +31,8 @@ int platform_sandbox_check(enum platform_sandbox level, char *text, size_t text_
  * the process should end (part may have been given up); then `reason` names the cause. */
 int platform_sandbox_enter(enum platform_sandbox level, char *reason, size_t reason_size);
 
-/* Whether `signal_number`, by which a process ended, is that of a call which a sandbox never
- * allows. Any thread. */
+/* Whether `signal_number`, by which a process in a sandbox ended, is that of a call which a sandbox
+ * never allows. Any thread. */
 bool platform_sandbox_ended_by(int signal_number);
 
 #endif

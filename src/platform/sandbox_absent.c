@@ -21,8 +21,3 @@ int platform_sandbox_check(enum platform_sandbox level, char *text, size_t text_
 int platform_sandbox_enter(enum platform_sandbox level, char *reason, size_t reason_size) {
     return platform_sandbox_check(level, reason, reason_size);
 }
-
-bool platform_sandbox_ended_by(int signal_number) {
-    (void)signal_number;
-    return false;
-}

@@ -61,8 +61,3 @@ int platform_sandbox_enter(enum platform_sandbox level, char *reason, size_t rea
     sandbox_free_error(error);
     return -EPERM;
 }
-
-bool platform_sandbox_ended_by(int signal_number) {
-    (void)signal_number; /* what is denied there fails, and nothing more */
-    return false;
-}

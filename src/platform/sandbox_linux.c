@@ -3,7 +3,6 @@
 #include "platform/sandbox_linux.h"
 
 #include <errno.h>
-#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/prctl.h>
@@ -80,8 +79,4 @@ int platform_sandbox_enter(enum platform_sandbox level, char *reason, size_t rea
                  strerror(-error));
     }
     return error;
-}
-
-bool platform_sandbox_ended_by(int signal_number) {
-    return signal_number == SIGSYS;
 }
