@@ -11,7 +11,8 @@
 #include "platform/platform.h"
 #include "util/log.h"
 
-#define PAUSE_NS (UINT64_C(200) * 1000 * 1000)
+#define NS_PER_MS UINT64_C(1000000)
+#define PAUSE_NS (200 * NS_PER_MS)
 
 static void describe_failure(const char *path, int error, char *reason, size_t reason_size) {
     switch (error) {
@@ -94,4 +95,9 @@ int frontend_listener_poll_fd(struct frontend_listener *listener, uint64_t now_n
     }
     listener->paused_until_ns = 0;
     return listener->fd;
+}
+
+int frontend_listener_timeout_ms(const struct frontend_listener *listener, uint64_t now_ns) {
+    const uint64_t until_ns = listener->paused_until_ns;
+    return until_ns > now_ns ? (int)((until_ns - now_ns + NS_PER_MS - 1) / NS_PER_MS) : -1;
 }

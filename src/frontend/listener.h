@@ -26,5 +26,7 @@ void frontend_listener_finish(struct frontend_listener *listener);
 int frontend_listener_accept(struct frontend_listener *listener, uint64_t now_ns, int *out_fd);
 /* The descriptor to poll for connections; -1 while accepting pauses. Ends a pause that is over. */
 int frontend_listener_poll_fd(struct frontend_listener *listener, uint64_t now_ns);
+/* Milliseconds for poll: until a pause ends; -1 where there is none. */
+int frontend_listener_timeout_ms(const struct frontend_listener *listener, uint64_t now_ns);
 
 #endif

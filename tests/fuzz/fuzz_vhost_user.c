@@ -123,14 +123,14 @@ static void close_both(int fds[2]) {
 
 /* The server takes what there is, as its loop does. */
 static void serve(struct monitor *monitor) {
-    struct pollfd ready = {control.fd, vhost_control_events(&control), 0};
-    while (control.fd >= 0 && poll(&ready, 1, 0) > 0) {
-        if (!vhost_control_handle(&control, ready.revents)) {
+    struct pollfd ready = {control.connection.fd, vhost_connection_events(&control.connection), 0};
+    while (control.connection.fd >= 0 && poll(&ready, 1, 0) > 0) {
+        if (!vhost_connection_handle(&control.connection, ready.revents)) {
             disconnect(monitor);
             return;
         }
         drain(monitor->fd);
-        ready.events = vhost_control_events(&control);
+        ready.events = vhost_connection_events(&control.connection);
     }
 }
 
@@ -192,7 +192,7 @@ static void end(struct monitor *monitor, int first_free_fd) {
     need(platform_socket_send(monitor->fd, &reply.header, sizeof(reply.header), -1) ==
              (long)sizeof(reply.header),
          "a request");
-    need(vhost_control_handle(&control, POLLIN), "a connection that lives");
+    need(vhost_connection_handle(&control.connection, POLLIN), "a connection that lives");
     need(read(monitor->fd, &reply, 20) == 20, "an answer");
     disconnect(monitor);
     for (int i = 0; i < DEVICE_QUEUE_COUNT; i++) {

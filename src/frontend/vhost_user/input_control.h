@@ -1,4 +1,4 @@
-/* One monitor's connection to an input device: its messages, its memory, its two queues. One
+/* An input device's side of a monitor's connection: its two queues, and what goes through them. One
  * thread. */
 #ifndef VESPER_VHOST_USER_INPUT_CONTROL_H
 #define VESPER_VHOST_USER_INPUT_CONTROL_H
@@ -7,18 +7,14 @@
 #include <stdint.h>
 
 #include "frontend/vhost_user/chain.h"
-#include "frontend/vhost_user/message.h"
+#include "frontend/vhost_user/connection.h"
 #include "frontend/vhost_user/queue.h"
 #include "input/device.h"
 
 struct vhost_input_control {
     struct input_device *device; /* borrowed */
-    int fd;                      /* ours; -1: no monitor is connected */
-    struct vhost_receiver receiver;
-    struct vhost_output output;
-    bool negotiated; /* the protocol features */
-    uint64_t features, status;
-    struct vhost_table *table; /* a reference; NULL: none */
+    struct vhost_connection connection;
+    uint64_t features; /* accepted by the driver */
     struct vhost_queue queues[INPUT_QUEUE_COUNT];
     struct vhost_chain scratch;
 };
@@ -31,11 +27,6 @@ void vhost_input_control_finish(struct vhost_input_control *control);
 void vhost_input_control_connect(struct vhost_input_control *control, int fd);
 /* Ends the connection, if there is one. */
 void vhost_input_control_disconnect(struct vhost_input_control *control);
-/* Events to poll `fd` for. */
-short vhost_input_control_events(const struct vhost_input_control *control);
-/* Does what the events of poll ask for. False: the connection is over, and the reason was logged
- * if there is anything to say. */
-bool vhost_input_control_handle(struct vhost_input_control *control, short revents);
 /* The kick descriptor of a queue is readable. */
 void vhost_input_control_take_kick(struct vhost_input_control *control, enum input_queue queue);
 /* Moves events and LEDs between the device and the rings, as far as there are buffers.

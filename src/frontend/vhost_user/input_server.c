@@ -13,8 +13,6 @@
 #include "platform/platform.h"
 #include "util/log.h"
 
-#define NS_PER_MS UINT64_C(1000000)
-
 enum {
     POLL_STOP,
     POLL_LISTENER,
@@ -85,7 +83,7 @@ static void accept_monitor(struct vhost_input_server *server) {
     if (frontend_listener_accept(&server->listener, platform_now_ns(), &fd)) {
         return;
     }
-    if (server->control.fd >= 0) {
+    if (server->control.connection.fd >= 0) {
         log_warning("a connection was closed: this input device belongs to a monitor that is "
                     "connected");
         close(fd);
@@ -94,18 +92,13 @@ static void accept_monitor(struct vhost_input_server *server) {
     vhost_input_control_connect(&server->control, fd);
 }
 
-/* Milliseconds for poll: until accepting goes on, after descriptors had run out. */
-static int get_timeout(const struct vhost_input_server *server, uint64_t now_ns) {
-    const uint64_t until_ns = server->listener.paused_until_ns;
-    return until_ns > now_ns ? (int)((until_ns - now_ns + NS_PER_MS - 1) / NS_PER_MS) : -1;
-}
-
 static void fill_polls(struct vhost_input_server *server, uint64_t now_ns, struct pollfd *polls) {
     struct vhost_input_control *control = &server->control;
+    struct vhost_connection *connection = &control->connection;
     polls[POLL_STOP] = (struct pollfd){server->stop_wake.read_fd, POLLIN, 0};
     polls[POLL_LISTENER] =
         (struct pollfd){frontend_listener_poll_fd(&server->listener, now_ns), POLLIN, 0};
-    polls[POLL_MONITOR] = (struct pollfd){control->fd, vhost_input_control_events(control), 0};
+    polls[POLL_MONITOR] = (struct pollfd){connection->fd, vhost_connection_events(connection), 0};
     polls[POLL_DEVICE] = (struct pollfd){input_device_get_poll_fd(control->device), POLLIN, 0};
     for (size_t i = 0; i < INPUT_QUEUE_COUNT; i++) {
         const struct vhost_queue *queue = &control->queues[i];
@@ -114,9 +107,11 @@ static void fill_polls(struct vhost_input_server *server, uint64_t now_ns, struc
     }
 }
 
-/* Kicks come first: a message may close their descriptors. Returns whether there is more to do at once. */
+/* Kicks come first: a message may close their descriptors. Returns whether there is more to do at
+ * once. */
 static bool serve_polls(struct vhost_input_server *server, const struct pollfd *polls) {
     struct vhost_input_control *control = &server->control;
+    struct vhost_connection *connection = &control->connection;
     for (size_t i = 0; i < INPUT_QUEUE_COUNT; i++) {
         if (polls[POLL_QUEUES + i].revents) {
             vhost_input_control_take_kick(control, (enum input_queue)i);
@@ -126,7 +121,7 @@ static bool serve_polls(struct vhost_input_server *server, const struct pollfd *
         input_device_drain(control->device);
     }
     if (polls[POLL_MONITOR].revents &&
-        !vhost_input_control_handle(control, polls[POLL_MONITOR].revents)) {
+        !vhost_connection_handle(connection, polls[POLL_MONITOR].revents)) {
         vhost_input_control_disconnect(control);
     }
     if (polls[POLL_LISTENER].revents) {
@@ -141,7 +136,8 @@ int vhost_input_server_run(struct vhost_input_server *server) {
         const uint64_t now_ns = platform_now_ns();
         struct pollfd polls[POLL_COUNT];
         fill_polls(server, now_ns, polls);
-        if (poll(polls, POLL_COUNT, busy ? 0 : get_timeout(server, now_ns)) < 0) {
+        if (poll(polls, POLL_COUNT,
+                 busy ? 0 : frontend_listener_timeout_ms(&server->listener, now_ns)) < 0) {
             if (errno != EINTR && errno != EAGAIN) {
                 return -errno;
             }

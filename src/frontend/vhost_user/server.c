@@ -14,8 +14,6 @@
 #include "frontend/vhost_user/device_thread.h"
 #include "util/log.h"
 
-#define NS_PER_MS UINT64_C(1000000)
-
 enum { POLL_STOP, POLL_LISTENER, POLL_MONITOR, POLL_COUNT };
 
 struct vhost_user_server {
@@ -101,7 +99,7 @@ static void accept_monitor(struct vhost_user_server *server) {
     if (frontend_listener_accept(&server->listener, platform_now_ns(), &fd)) {
         return;
     }
-    if (server->control.fd >= 0) {
+    if (server->control.connection.fd >= 0) {
         log_warning("a connection was closed: this device belongs to a monitor that is connected");
         close(fd);
         return;
@@ -109,29 +107,24 @@ static void accept_monitor(struct vhost_user_server *server) {
     vhost_control_connect(&server->control, fd);
 }
 
-/* Milliseconds for poll: until accepting goes on, after descriptors had run out. */
-static int get_timeout(const struct vhost_user_server *server, uint64_t now_ns) {
-    const uint64_t until_ns = server->listener.paused_until_ns;
-    return until_ns > now_ns ? (int)((until_ns - now_ns + NS_PER_MS - 1) / NS_PER_MS) : -1;
-}
-
 static int serve(struct vhost_user_server *server) {
     struct vhost_control *control = &server->control;
+    struct vhost_connection *connection = &control->connection;
     while (!atomic_load(&server->stop)) {
         const uint64_t now_ns = platform_now_ns();
         struct pollfd polls[POLL_COUNT] = {
             [POLL_STOP] = {server->stop_wake.read_fd, POLLIN, 0},
             [POLL_LISTENER] = {frontend_listener_poll_fd(&server->listener, now_ns), POLLIN, 0},
-            [POLL_MONITOR] = {control->fd, vhost_control_events(control), 0},
+            [POLL_MONITOR] = {connection->fd, vhost_connection_events(connection), 0},
         };
-        if (poll(polls, POLL_COUNT, get_timeout(server, now_ns)) < 0) {
+        if (poll(polls, POLL_COUNT, frontend_listener_timeout_ms(&server->listener, now_ns)) < 0) {
             if (errno != EINTR && errno != EAGAIN) {
                 return -errno;
             }
             continue;
         }
         if (polls[POLL_MONITOR].revents &&
-            !vhost_control_handle(control, polls[POLL_MONITOR].revents)) {
+            !vhost_connection_handle(connection, polls[POLL_MONITOR].revents)) {
             vhost_control_disconnect(control);
         }
         if (polls[POLL_LISTENER].revents) {
