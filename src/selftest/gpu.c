@@ -21,8 +21,16 @@ bool gpu_open_library(struct selftest_result *out) {
     return true;
 }
 
-VkResult gpu_create_instance(bool with_portability, VkInstance *out) {
-    static const char *const portability = VK_KHR_PORTABILITY_ENUMERATION_EXTENSION_NAME;
+VkResult gpu_create_instance(bool with_portability, bool with_surfaces, VkInstance *out) {
+    const char *names[3];
+    uint32_t count = 0;
+    if (with_portability) {
+        names[count++] = VK_KHR_PORTABILITY_ENUMERATION_EXTENSION_NAME;
+    }
+    if (with_surfaces) {
+        names[count++] = VK_KHR_SURFACE_EXTENSION_NAME;
+        names[count++] = VK_EXT_HEADLESS_SURFACE_EXTENSION_NAME;
+    }
     VkApplicationInfo application = {
         .sType = VK_STRUCTURE_TYPE_APPLICATION_INFO,
         .pApplicationName = "vesper selftest",
@@ -35,8 +43,8 @@ VkResult gpu_create_instance(bool with_portability, VkInstance *out) {
         .sType = VK_STRUCTURE_TYPE_INSTANCE_CREATE_INFO,
         .flags = with_portability ? VK_INSTANCE_CREATE_ENUMERATE_PORTABILITY_BIT_KHR : 0,
         .pApplicationInfo = &application,
-        .enabledExtensionCount = with_portability,
-        .ppEnabledExtensionNames = &portability,
+        .enabledExtensionCount = count,
+        .ppEnabledExtensionNames = names,
     };
     PFN_vkCreateInstance create =
         (PFN_vkCreateInstance)driver_get_entry()(NULL, "vkCreateInstance");
@@ -135,7 +143,7 @@ bool gpu_open(struct gpu *gpu, struct selftest_result *out) {
     if (!gpu_open_library(out)) {
         return false;
     }
-    VkResult result = gpu_create_instance(instance_host_lists_portability(), &gpu->instance);
+    VkResult result = gpu_create_instance(instance_host_lists_portability(), false, &gpu->instance);
     if (result < 0) {
         selftest_fail(out, "vkCreateInstance gives %d", (int)result);
         return false;

@@ -23,10 +23,11 @@ struct gpu {
     bool has_portability_subset;
 };
 
-/* Opens the library and makes an instance as the renderer does. False, with the result set, where
- * that fails. */
+/* Opens the library as the renderer does. False, with the result set, where that fails. */
 bool gpu_open_library(struct selftest_result *out);
-VkResult gpu_create_instance(bool with_portability, VkInstance *out);
+/* An instance that sees portability drivers, and has headless surfaces, where asked for. The library
+ * is open. */
+VkResult gpu_create_instance(bool with_portability, bool with_surfaces, VkInstance *out);
 /* gpu_open_library, the instance and its first device with queue and command pool. False: *out says
  * why and there is nothing to close. */
 bool gpu_open(struct gpu *gpu, struct selftest_result *out);

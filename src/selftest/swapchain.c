@@ -50,23 +50,9 @@ static bool list_has(const char *name) {
 }
 
 static VkResult create_instance(struct chain *chain) {
-    const char *names[3] = {VK_KHR_SURFACE_EXTENSION_NAME, VK_EXT_HEADLESS_SURFACE_EXTENSION_NAME,
-                            VK_KHR_PORTABILITY_ENUMERATION_EXTENSION_NAME};
-    const bool portability = instance_host_lists_portability();
-    const VkApplicationInfo application = {
-        .sType = VK_STRUCTURE_TYPE_APPLICATION_INFO,
-        .apiVersion = VK_API_VERSION_1_1,
-    };
-    const VkInstanceCreateInfo info = {
-        .sType = VK_STRUCTURE_TYPE_INSTANCE_CREATE_INFO,
-        .flags = portability ? VK_INSTANCE_CREATE_ENUMERATE_PORTABILITY_BIT_KHR : 0,
-        .pApplicationInfo = &application,
-        .enabledExtensionCount = portability ? 3 : 2,
-        .ppEnabledExtensionNames = names,
-    };
     PFN_vkGetInstanceProcAddr get = driver_get_entry();
-    PFN_vkCreateInstance create = (PFN_vkCreateInstance)get(NULL, "vkCreateInstance");
-    const VkResult result = create(&info, NULL, &chain->instance);
+    const VkResult result =
+        gpu_create_instance(instance_host_lists_portability(), true, &chain->instance);
     if (result < 0) {
         return result;
     }
