@@ -15,7 +15,7 @@ import time
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import environment
-from environment import Failure, Skip
+from environment import Failure
 
 SECONDS = 60
 
@@ -224,21 +224,13 @@ def check_broken_sessions(world):
 
 def main():
     vesper = os.path.abspath(sys.argv[1])
-    try:
-        with tempfile.TemporaryDirectory(prefix="vesper-ctl.") as folder:
-            world = World(vesper, folder)
-            for check in (check_nothing_runs, check_usage, check_one, check_several, check_stale,
-                          check_foreign_folder, check_broken_sessions):
-                print("--", check.__name__.replace("_", " "), flush=True)
-                check(world)
-    except Skip as missing:
-        print(missing)
-        return environment.SKIP
-    except Failure as failure:
-        print(f"FAILED: {failure}")
-        return 1
-    return 0
+    with tempfile.TemporaryDirectory(prefix="vesper-ctl.") as folder:
+        world = World(vesper, folder)
+        for check in (check_nothing_runs, check_usage, check_one, check_several, check_stale,
+                      check_foreign_folder, check_broken_sessions):
+            print("--", check.__name__.replace("_", " "), flush=True)
+            check(world)
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    environment.conclude(main)

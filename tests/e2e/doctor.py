@@ -8,7 +8,7 @@ import sys
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import environment
-from environment import Failure, Skip
+from environment import Failure
 
 
 def ask(vesper, drivers, *arguments):
@@ -51,17 +51,9 @@ def check_without_driver(vesper):
 
 def main():
     vesper = os.path.abspath(sys.argv[1])
-    try:
-        check_without_driver(vesper)
-        check_with_driver(vesper)
-    except Skip as missing:
-        print(missing)
-        return environment.SKIP
-    except Failure as failure:
-        print(f"FAILED: {failure}")
-        return 1
-    return 0
+    check_without_driver(vesper)
+    check_with_driver(vesper)
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    environment.conclude(main)

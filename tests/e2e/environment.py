@@ -137,10 +137,15 @@ def parser(description):
 
 def run_test(test, arguments):
     """Calls test(settings, arguments) and turns what it raises into the exit status."""
+    conclude(lambda: test(Settings(arguments), arguments))
+
+
+def conclude(test):
+    """Calls test() and turns what it raises into the exit status."""
     # Meson's time limit must also end the children: let every `with` and `finally` run.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     try:
-        test(Settings(arguments), arguments)
+        test()
     except Skip as reason:
         print(f"skipped: {reason}")
         sys.exit(SKIP)
