@@ -97,16 +97,21 @@ static bool parse_window(char *text, struct window_options *options) {
             options->full_screen = true;
         } else if (strcmp(word, "keep-mode") == 0) {
             options->keep_mode = true;
+        } else if (value_of(word, "monitor=")) {
+            if (!parse_count(value_of(word, "monitor="), &options->monitor)) {
+                return false;
+            }
         } else if (!parse_scale(value_of(word, "scale="), &options->scale)) {
             return false;
         }
     }
-    return true;
+    return !options->monitor || options->full_screen;
 }
 
 static int open_windows(char *text, struct window_options *options, struct cli_display *out) {
     if (!parse_window(text, options)) {
-        cli_error("--display: expected window[,full-screen][,scale=fit|integer|none][,keep-mode]");
+        cli_error("--display: expected window[,full-screen[,monitor=N]]"
+                  "[,scale=fit|integer|none][,keep-mode]");
         return CLI_USAGE;
     }
     char reason[256];
@@ -166,6 +171,20 @@ void cli_display_run(struct cli_display *display) {
 void cli_display_stop(struct cli_display *display) {
     if (display->windows) {
         window_host_stop(display->windows);
+    }
+}
+
+void cli_display_plug(struct cli_display *display, uint32_t scanout, bool connected) {
+    if (display->windows) {
+        window_host_plug(display->windows, scanout, connected);
+    }
+}
+
+void cli_display_get_screen(struct cli_display *display, uint32_t *out_dpi,
+                            uint32_t *out_refresh_hz) {
+    *out_dpi = *out_refresh_hz = 0;
+    if (display->windows) {
+        window_host_get_screen(display->windows, out_dpi, out_refresh_hz);
     }
 }
 

@@ -3,6 +3,7 @@
 #ifndef VESPER_CLI_DISPLAY_H
 #define VESPER_CLI_DISPLAY_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "display/presenter.h"
@@ -14,8 +15,8 @@ struct cli_display {
     struct window_host *windows; /* NULL: no screen */
 };
 
-/* `text`: "none", "auto", "window[,full-screen][,scale=fit|integer|none][,keep-mode]" or
- * "capture[=FOLDER][,every=N][,raw=PATH]". Without a display the guest draws all the same, and
+/* `text`: "none", "auto", "window[,full-screen[,monitor=N]][,scale=fit|integer|none][,keep-mode]"
+ * or "capture[=FOLDER][,every=N][,raw=PATH]". Without a display the guest draws all the same, and
  * pictures can be had on request. `closed` (main thread, at most once): the last window was closed.
  * CLI_OK, or a sentence on standard error and CLI_FAILED or CLI_USAGE. */
 int cli_display_open(const char *text, uint32_t scanouts, void (*closed)(void *user), void *user,
@@ -24,6 +25,11 @@ int cli_display_open(const char *text, uint32_t scanouts, void (*closed)(void *u
 void cli_display_run(struct cli_display *display);
 /* Any thread; not from a signal handler. */
 void cli_display_stop(struct cli_display *display);
+/* A display was plugged or unplugged on request. Any thread. */
+void cli_display_plug(struct cli_display *display, uint32_t scanout, bool connected);
+/* As window_host_get_screen; 0 where there are no windows. */
+void cli_display_get_screen(struct cli_display *display, uint32_t *out_dpi,
+                            uint32_t *out_refresh_hz);
 /* Ends the presenter, which nobody uses any more. One that was not opened is ignored. */
 void cli_display_close(struct cli_display *display);
 

@@ -66,6 +66,7 @@ static void set_display(const struct requests *requests, const char *line, char 
                      "there is no such display, or a side is not 1 to 16384, or Hz not 24 to 500");
         return;
     }
+    cli_display_plug(requests->display, scanout, display.connected);
     snprintf(answer, size, "ok");
 }
 

@@ -81,12 +81,27 @@ static bool start_control(struct session *session, const struct session_options 
     return !error;
 }
 
+static void choose(uint32_t *value, uint32_t otherwise, uint32_t min, uint32_t max) {
+    if (*value == 0 && otherwise >= min && otherwise <= max) {
+        *value = otherwise;
+    }
+}
+
+/* What was not asked for is as the screen is where the displays are seen. */
+static void describe_displays(struct session *session, struct device_options *device) {
+    uint32_t dpi, refresh_hz;
+    cli_display_get_screen(&session->display, &dpi, &refresh_hz);
+    choose(&device->dpi, dpi, DEVICE_DPI_MIN, DEVICE_DPI_MAX);
+    choose(&device->refresh_hz, refresh_hz, DEVICE_REFRESH_MIN, DEVICE_REFRESH_MAX);
+}
+
 static bool start_server(struct session *session, struct session_options *options) {
     char reason[256];
     struct device_options *device = &options->server.device;
     device->presenter = session->display.presenter;
     device->width = options->size.width;
     device->height = options->size.height;
+    describe_displays(session, device);
     device->context_limits.resources = device->limits.resources;
     if (vhost_user_server_create(&options->server, &session->server, reason, sizeof(reason))) {
         cli_error("%s", reason);

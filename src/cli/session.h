@@ -29,7 +29,8 @@ void session_options_init(struct session_options *options);
 #define SESSION_OPTION_ROWS(o)                                                                     \
     {"--display", CLI_TEXT, &(o).display, "KIND",                                                  \
      "auto: window where there is a screen, else capture;\n"                                       \
-     "window[,full-screen][,scale=fit|integer|none][,keep-mode];\n"                                \
+     "window[,full-screen[,monitor=N]][,scale=fit|integer|none]\n"                                 \
+     "[,keep-mode];\n"                                                                             \
      "capture[=FOLDER][,every=N][,raw=PATH]: pictures on request, of\n"                            \
      "every Nth flush into FOLDER, frames to PATH; none"},                                         \
         {"--control", CLI_TEXT, &(o).control, "PATH",                                              \
@@ -39,9 +40,9 @@ void session_options_init(struct session_options *options);
         {"--outputs", CLI_U32, &(o).scanouts, "N", "displays that can be connected (1)"},          \
         {"--size", CLI_SIZE, &(o).size, "WxH", "first mode of each display (1280x800)"},           \
         {"--refresh", CLI_U32, &(o).server.device.refresh_hz, "HZ",                                \
-         "rate of the displays' preferred modes, 24 to 500 (60)"},                                 \
+         "rate of the displays' preferred modes, 24 to 500 (the screen's, or 60)"},                \
         {"--dpi", CLI_U32, &(o).server.device.dpi, "N",                                            \
-         "pixels per inch of the displays, for their size in millimetres (96)"},                   \
+         "pixels per inch of the displays, for their size in millimetres (the screen's, or 96)"},  \
         {"--host-visible", CLI_BYTES_U64, &(o).server.device.host_visible_bytes, "BYTES",          \
          "address space for memory that the guest maps (4G)"},                                     \
         {"--blob-alignment", CLI_BYTES_U32, &(o).server.device.blob_alignment, "BYTES",            \

@@ -14,7 +14,11 @@
     use(GetWindowFromID) use(GetWindowPixelDensity) use(GetWindowSizeInPixels)                    \
     use(GetWindowSurface) use(InitSubSystem) use(PushEvent) use(QuitSubSystem)                    \
     use(RegisterEvents) use(SetHint) use(SetWindowSize) use(UpdateWindowSurface)                  \
-    use(UpdateWindowSurfaceRects) use(WaitEvent) use(WaitEventTimeout)
+    use(UpdateWindowSurfaceRects) use(WaitEvent) use(WaitEventTimeout)                            \
+    /* of monitors */                                                                             \
+    use(free) use(GetCurrentDisplayMode) use(GetDisplayBounds) use(GetDisplayContentScale)        \
+    use(GetDisplays) use(GetPrimaryDisplay) use(SetWindowFullscreen) use(SetWindowPosition)       \
+    use(SyncWindow)
 /* clang-format on */
 
 struct sdl {

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "display/front_buffer.h"
+#include "display/monitor.h"
 #include "display/png_file.h"
 #include "display/sdl.h"
 #include "display/software.h"
@@ -21,13 +22,13 @@ struct window_scanout {
     struct window_view view;
     struct front_buffer front;
     _Atomic(bool) announced; /* an event for it is on its way to the main thread */
-    bool closed_by_person;   /* until its picture has gone once: no window */
+    bool unplugged;          /* by its window or otherwise: has none until it is plugged */
 };
 
 struct window_host {
     struct window_options options;
     struct presenter *software;
-    uint32_t event_frame, event_stop; /* of SDL, ours */
+    uint32_t event_frame, event_stop, event_plug; /* of SDL, ours */
     uint32_t open_count;
     _Atomic(bool) stopped;
     struct window_scanout scanouts[PRESENTER_SCANOUTS_MAX];
@@ -64,12 +65,9 @@ static uint32_t get_index(const struct window_host *host, const struct window_sc
 /* A frame of a scanout without a window may give it one. */
 static bool open_window(struct window_host *host, struct window_scanout *scanout, bool signal,
                         uint32_t width, uint32_t height) {
-    if (!signal) {
-        scanout->closed_by_person = false;
-        return false;
-    }
-    if (scanout->closed_by_person || !window_view_open(&scanout->view, &host->options,
-                                                       get_index(host, scanout), width, height)) {
+    if (!signal || scanout->unplugged ||
+        !window_view_open(&scanout->view, &host->options, get_index(host, scanout), width,
+                          height)) {
         return false;
     }
     host->open_count++;
@@ -90,10 +88,16 @@ static void show_frame(struct window_host *host, struct window_scanout *scanout)
     window_view_draw(&scanout->view, &host->options, &scanout->front, is_new || other_mode);
 }
 
+static void unplug(struct window_host *host, struct window_scanout *scanout) {
+    scanout->unplugged = true;
+    if (scanout->view.window) {
+        window_view_close(&scanout->view);
+        host->open_count--;
+    }
+}
+
 static void close_window(struct window_host *host, struct window_scanout *scanout) {
-    window_view_close(&scanout->view);
-    scanout->closed_by_person = true;
-    host->open_count--;
+    unplug(host, scanout);
     if (host->open_count == 0 && host->options.closed) {
         host->options.closed(host->options.user);
         host->options.closed = NULL;
@@ -140,9 +144,22 @@ static void handle_window_event(struct window_host *host, const SDL_WindowEvent 
     }
 }
 
+/* A guest that has gone on drawing is seen at once, any other with its next frame. */
+static void handle_plug(struct window_host *host, uint32_t index, bool connected) {
+    struct window_scanout *scanout = &host->scanouts[index];
+    if (!connected) {
+        unplug(host, scanout);
+        return;
+    }
+    scanout->unplugged = false;
+    show_frame(host, scanout);
+}
+
 static void handle_event(struct window_host *host, const SDL_Event *event) {
     if (event->type == host->event_frame) {
         show_frame(host, &host->scanouts[event->user.code]);
+    } else if (event->type == host->event_plug) {
+        handle_plug(host, (uint32_t)event->user.code / 2, event->user.code % 2);
     } else if (event->type >= SDL_EVENT_WINDOW_FIRST && event->type <= SDL_EVENT_WINDOW_LAST) {
         handle_window_event(host, &event->window);
     }
@@ -181,6 +198,21 @@ void window_host_stop(struct window_host *host) {
     atomic_store(&host->stopped, true);
     SDL_Event event = {.user = {.type = host->event_stop}};
     sdl.PushEvent(&event);
+}
+
+void window_host_plug(struct window_host *host, uint32_t scanout, bool connected) {
+    if (scanout < host->options.scanout_count) {
+        SDL_Event event = {
+            .user = {.type = host->event_plug, .code = (Sint32)scanout * 2 + connected}};
+        sdl.PushEvent(&event);
+    }
+}
+
+void window_host_get_screen(struct window_host *host, uint32_t *out_dpi, uint32_t *out_refresh_hz) {
+    (void)host; /* its being there means that the toolkit runs */
+    const struct display_monitor monitor = display_monitor_get();
+    *out_dpi = monitor.dpi;
+    *out_refresh_hz = monitor.refresh_hz;
 }
 
 int window_host_write_png(struct window_host *host, uint32_t scanout, const char *path,
@@ -263,8 +295,9 @@ int window_host_create(const struct window_options *options, struct window_host 
         goto error_host;
     }
     host->options = *options;
-    host->event_frame = sdl.RegisterEvents(2);
+    host->event_frame = sdl.RegisterEvents(3);
     host->event_stop = host->event_frame + 1;
+    host->event_plug = host->event_frame + 2;
     error = host->event_frame ? init_fronts(host) : -ENOMEM;
     if (error) {
         goto error_fronts;

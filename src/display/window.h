@@ -17,6 +17,8 @@ struct window_options {
     const char *title;      /* borrowed for the host's life */
     enum display_scale scale;
     bool full_screen;
+    /* The first display's for full_screen, counted from 1, the next displays' follow; 0: any. */
+    uint32_t monitor;
     bool keep_mode; /* the window's size does not become the guest's mode */
     /* The person closed the last window; on the main thread, at most once. */
     void (*closed)(void *user);
@@ -34,6 +36,11 @@ int window_host_create(const struct window_options *options, struct window_host 
                        size_t reason_size);
 /* The presenter that draws into the windows. It is the host's, which destroys it. */
 struct presenter *window_host_get_presenter(struct window_host *host);
+/* What the screen is like where windows open: pixels per inch, Hz; 0: not known. Main thread. */
+void window_host_get_screen(struct window_host *host, uint32_t *out_dpi, uint32_t *out_refresh_hz);
+/* The display of `scanout` was plugged or unplugged, not by its window: an unplugged display has
+ * none, and one that a person closed opens again with a plugged one. Any thread. */
+void window_host_plug(struct window_host *host, uint32_t scanout, bool connected);
 /* Shows windows until window_host_stop. Main thread. */
 void window_host_run(struct window_host *host);
 /* Ends window_host_run, now or as soon as it is called. Any thread; not from a signal handler. */

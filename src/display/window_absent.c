@@ -21,6 +21,17 @@ struct presenter *window_host_get_presenter(struct window_host *host) {
     return NULL;
 }
 
+void window_host_get_screen(struct window_host *host, uint32_t *out_dpi, uint32_t *out_refresh_hz) {
+    (void)host;
+    *out_dpi = *out_refresh_hz = 0;
+}
+
+void window_host_plug(struct window_host *host, uint32_t scanout, bool connected) {
+    (void)host;
+    (void)scanout;
+    (void)connected;
+}
+
 void window_host_run(struct window_host *host) {
     (void)host;
 }

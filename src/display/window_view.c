@@ -2,6 +2,7 @@
 
 #include <stdio.h>
 
+#include "display/monitor.h"
 #include "util/log.h"
 
 static int to_points(uint32_t pixels, float density) {
@@ -26,8 +27,9 @@ bool window_view_open(struct window_view *view, const struct window_options *opt
     } else {
         snprintf(title, sizeof(title), "%s, display %u", options->title, scanout + 1);
     }
-    const SDL_WindowFlags flags = SDL_WINDOW_RESIZABLE | SDL_WINDOW_HIGH_PIXEL_DENSITY |
-                                  (options->full_screen ? SDL_WINDOW_FULLSCREEN : 0);
+    const SDL_WindowFlags flags =
+        SDL_WINDOW_RESIZABLE | SDL_WINDOW_HIGH_PIXEL_DENSITY |
+        (options->full_screen && !options->monitor ? SDL_WINDOW_FULLSCREEN : 0);
     view->window = sdl.CreateWindow(title, (int)width, (int)height, flags);
     if (!view->window) {
         log_error("display: no window for scanout %u: %s", scanout, sdl.GetError());
@@ -38,6 +40,8 @@ bool window_view_open(struct window_view *view, const struct window_options *opt
     view->resize_due_ns = 0;
     if (!options->full_screen) {
         set_pixel_size(view, width, height);
+    } else if (options->monitor) {
+        display_monitor_fill(view->window, options->monitor + scanout);
     }
     return true;
 }
