@@ -140,10 +140,12 @@ void display_mailbox_flush(struct display_mailbox *mailbox, uint32_t scanout,
             old = take_view(&update->view);
             update->view = display_view_ref(&entry->attached);
             update->damage.count = 0;
+            update->view_flushes = 0;
         }
         add_damage(entry, damage);
         entry->fresh = false;
         update->flushes++;
+        update->view_flushes++;
     } else {
         pthread_cond_signal(&mailbox->filled);
     }
@@ -190,6 +192,11 @@ uint64_t display_mailbox_refresh(struct display_mailbox *mailbox, uint32_t scano
     entry->update.ticket = ticket;
     close_entry(mailbox, scanout, true);
     return ticket;
+}
+
+void display_mailbox_poke(struct display_mailbox *mailbox, uint32_t scanout) {
+    (void)open_entry(mailbox, scanout);
+    close_entry(mailbox, scanout, true);
 }
 
 void display_mailbox_resize(struct display_mailbox *mailbox, uint32_t scanout, uint32_t width,
@@ -244,6 +251,7 @@ void display_mailbox_take(struct display_mailbox *mailbox, uint32_t scanout,
     out->view = take_view(&update->view);
     out->damage = update->damage;
     out->flushes = update->flushes;
+    out->view_flushes = update->view_flushes;
     out->blank = update->blank;
     out->ticket = update->ticket;
     out->resized = update->resized;

@@ -52,6 +52,8 @@ void display_mailbox_move_cursor(struct display_mailbox *mailbox, uint32_t scano
 /* Asks for what `scanout` (which exists) shows after everything left so far. Returns a ticket,
  * larger than all before; the update with that ticket or a later one is the answer. */
 uint64_t display_mailbox_refresh(struct display_mailbox *mailbox, uint32_t scanout);
+/* Has the presenter's thread look at `scanout` (which exists), where nothing has been asked. */
+void display_mailbox_poke(struct display_mailbox *mailbox, uint32_t scanout);
 /* Leaves another size of the window of `scanout` (which exists). */
 void display_mailbox_resize(struct display_mailbox *mailbox, uint32_t scanout, uint32_t width,
                             uint32_t height);

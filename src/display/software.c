@@ -17,6 +17,8 @@ struct software {
     struct presenter base;
     software_sink sink;
     void *user;
+    const struct software_filter *filter; /* NULL: none */
+    void *filter_user;
     struct display_worker worker;
     struct software_scanout *scanouts;
 };
@@ -30,8 +32,14 @@ static struct software *from_base(struct presenter *presenter) {
 static void compose(void *user, uint32_t index, const struct display_update *update) {
     struct software *software = user;
     struct software_scanout *scanout = &software->scanouts[index];
-    display_surface_apply(&scanout->surface, update);
     scanout->flushes += update->flushes;
+    if (software->filter) {
+        update = software->filter->take(software->filter_user, index, update);
+    }
+    if (!update) {
+        return;
+    }
+    display_surface_apply(&scanout->surface, update);
     scanout->wanted |= update->flushes > 0;
     if (update->ticket) {
         scanout->ticket = update->ticket;
@@ -144,6 +152,12 @@ static int init_surfaces(struct software *software, uint32_t count) {
 
 int software_presenter_create(uint32_t scanout_count, software_sink sink, void *user,
                               struct presenter **out) {
+    return software_presenter_create_filtered(scanout_count, sink, user, NULL, NULL, out);
+}
+
+int software_presenter_create_filtered(uint32_t scanout_count, software_sink sink, void *user,
+                                       const struct software_filter *filter, void *filter_user,
+                                       struct presenter **out) {
     if (scanout_count == 0 || scanout_count > PRESENTER_SCANOUTS_MAX || !sink) {
         return -EINVAL;
     }
@@ -154,6 +168,8 @@ int software_presenter_create(uint32_t scanout_count, software_sink sink, void *
     software->base = (struct presenter){&ops, scanout_count};
     software->sink = sink;
     software->user = user;
+    software->filter = filter;
+    software->filter_user = filter_user;
     int error = init_surfaces(software, scanout_count);
     if (error) {
         goto error_surfaces;
@@ -170,6 +186,10 @@ error_worker:
 error_surfaces:
     free(software);
     return error;
+}
+
+void software_presenter_wake(struct presenter *presenter, uint32_t scanout) {
+    display_mailbox_poke(&from_base(presenter)->worker.mailbox, scanout);
 }
 
 uint64_t software_presenter_refresh(struct presenter *presenter, uint32_t scanout) {

@@ -7,6 +7,7 @@
 #include <stdint.h>
 
 #include "display/presenter.h"
+#include "display/update.h"
 
 struct software_frame {
     uint32_t scanout;
@@ -37,6 +38,24 @@ typedef void (*software_sink)(void *user, const struct software_frame *frame);
  * presenter ends with its destroy call, after which the sink is not called. */
 int software_presenter_create(uint32_t scanout_count, software_sink sink, void *user,
                               struct presenter **out);
+
+/* What stands before the composing of scanouts: a GPU that shows them itself. On the presenter's
+ * thread. */
+struct software_filter {
+    /* Gives what is to be composed in the place of `update`: that, or a whole picture that makes up
+     * for what was not composed before, valid until the next call; NULL: nothing. Afterwards the
+     * guest may draw over the pixels of `update`. */
+    const struct display_update *(*take)(void *user, uint32_t scanout,
+                                         const struct display_update *update);
+};
+
+/* As software_presenter_create, with a filter, which outlives the presenter. */
+int software_presenter_create_filtered(uint32_t scanout_count, software_sink sink, void *user,
+                                       const struct software_filter *filter, void *filter_user,
+                                       struct presenter **out);
+
+/* Has the filter asked about `scanout` (which exists), with an update of nothing. Any thread. */
+void software_presenter_wake(struct presenter *presenter, uint32_t scanout);
 
 /* Has the sink called with what `scanout` shows after all calls so far, also where nothing has
  * changed. Returns a ticket larger than all before: the first frame of that scanout whose ticket

@@ -25,6 +25,7 @@ struct display_update {
     struct display_view view;
     struct display_damage damage; /* from the view's corner */
     uint32_t flushes;             /* 0 or more calls that `damage` stands for */
+    uint32_t view_flushes;        /* those of this view since it was attached, or last taken */
     bool blank;                   /* what was shown is not to be shown any more */
 
     bool cursor_image_new; /* cursor.visible, hot spot, pixels */

@@ -14,7 +14,8 @@
 
 #include "platform/platform.h"
 
-const struct backend *const backends[] = {&software_backend, &capture_backend};
+const struct backend *const backends[] = {&software_backend, &capture_backend, &headless_backend,
+                                          &headless_flipping_backend};
 const unsigned backend_count = sizeof(backends) / sizeof(*backends);
 
 /* ---- answers ----------------------------------------------------------------------------- */

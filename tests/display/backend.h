@@ -29,7 +29,8 @@ struct backend {
 
 extern const struct backend *const backends[];
 extern const unsigned backend_count;
-extern const struct backend software_backend, capture_backend;
+extern const struct backend software_backend, capture_backend, headless_backend,
+    headless_flipping_backend;
 
 /* What tests wait for comes within this time, or they fail. */
 #define BACKEND_PATIENCE_NS 60000000000

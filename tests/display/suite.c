@@ -1,4 +1,4 @@
-/* test_presenter BACKEND: runs the suite over that backend. */
+/* test_presenter BACKEND [TEST]: runs the suite, or the tests of a name with * and ?, over that backend. */
 #include "suite.h"
 
 #include <setjmp.h>
@@ -62,6 +62,11 @@ void stage_show(struct stage *stage, uint32_t scanout, const struct canvas *canv
     }
 }
 
+void stage_hold(struct stage *stage, uint32_t scanout, const struct presenter_rect *damage) {
+    stage_flush(stage, scanout, damage);
+    stage_settle(stage);
+}
+
 void stage_check(struct stage *stage, uint32_t scanout, const struct model *model) {
     struct shown shown = stage->backend->read(stage->presenter, stage->backend_state, scanout);
     assert_int_equal(shown.width, model->width);
@@ -105,18 +110,21 @@ static bool is_usable(const struct backend *backend) {
 }
 
 int main(int argc, char **argv) {
-    for (unsigned i = 0; argc == 2 && i < backend_count; i++) {
+    for (unsigned i = 0; argc >= 2 && i < backend_count; i++) {
         if (strcmp(argv[1], backends[i]->name) == 0) {
             chosen = backends[i];
         }
     }
     if (!chosen) {
-        fprintf(stderr, "usage: test_presenter BACKEND\n");
+        fprintf(stderr, "usage: test_presenter BACKEND [TEST]\n");
         return 1;
     }
     if (!is_usable(chosen)) {
         printf("skipped: %s cannot be used here\n", chosen->name);
         return 77;
+    }
+    if (argc == 3) {
+        cmocka_set_test_filter(argv[2]);
     }
     return run_all() ? 1 : 0;
 }

@@ -35,6 +35,9 @@ void stage_settle(struct stage *stage);
 /* Attaches and flushes all of a canvas, waits, and notes it in the model (may be NULL). */
 void stage_show(struct stage *stage, uint32_t scanout, const struct canvas *canvas,
                 struct model *model);
+/* Flushes again what is shown, and waits. A guest that goes on drawing there does so; one that flips
+ * does not, and some presenters read its pictures in place. */
+void stage_hold(struct stage *stage, uint32_t scanout, const struct presenter_rect *damage);
 /* The scanout shows what the model says. */
 void stage_check(struct stage *stage, uint32_t scanout, const struct model *model);
 

@@ -161,7 +161,9 @@ static void test_moving_does_not_read_the_guest(void **state) {
     struct canvas canvas;
     struct model model = {0};
     canvas_init(&canvas, CANVAS_STORAGE, &screen);
+    const struct presenter_rect whole = canvas_whole(&canvas);
     stage_show(stage, 0, &canvas, &model);
+    stage_hold(stage, 0, &whole);
     draw_cursor();
     set_cursor(stage, 0, 0, 0);
     canvas_scribble(&canvas); /* and not flushed: the guest is drawing */

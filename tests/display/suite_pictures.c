@@ -97,7 +97,7 @@ static void test_only_damage_changes(void **state) {
         canvas_init(&canvas, (enum canvas_place)place, &plain);
         stage_attach(stage, 0, &canvas, &source);
         stage_flush(stage, 0, &source);
-        stage_settle(stage);
+        stage_hold(stage, 0, &source);
         model_show(&model, &canvas, &source);
         for (size_t i = 0; i < sizeof(damages) / sizeof(*damages); i++) {
             canvas_scribble(&canvas);
@@ -360,6 +360,7 @@ static void test_other_scanouts_are_refused(void **state) {
     canvas_init(&canvas, CANVAS_STORAGE, &plain);
     stage_show(stage, 0, &canvas, &model);
     const struct presenter_rect whole = canvas_whole(&canvas);
+    stage_hold(stage, 0, &whole);
     canvas_scribble(&canvas);
     for (size_t i = 0; i < sizeof(absent) / sizeof(*absent); i++) {
         assert_int_equal(presenter->ops->attach(presenter, absent[i], &canvas.picture, &whole),

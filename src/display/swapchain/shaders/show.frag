@@ -1,0 +1,96 @@
+// A pixel of the window: the guest's picture, placed, scaled, in its own layout, with the cursor over
+// it. Every pixel of the picture is read here once where nothing is scaled, and nowhere else.
+#version 450
+layout(location = 0) out vec4 result;
+layout(binding = 0, std430) readonly buffer Picture { uint picture[]; };
+layout(binding = 1, std430) readonly buffer Cursor { uint cursor[]; };
+layout(push_constant) uniform Job {
+    ivec4 target;    // of the window, x, y, width, height: where the source goes
+    uvec4 source;    // of the picture
+    uint first_byte; // of the picture in its buffer
+    uint stride;     // bytes
+    uint layout_kind;
+    uint flags; // 1: a cursor, 2: smooth, 4: a picture, 8: ten bits a colour
+    ivec2 cursor_at; // its corner, of the picture's source
+} job;
+
+const uint CURSOR = 1u, SMOOTH = 2u, PICTURE = 4u, DEEP = 8u;
+
+// Layouts are the caller's numbers. A picture may begin at any byte.
+uint read_word(uint at) {
+    const uint index = at >> 2, shift = (at & 3u) * 8u;
+    return shift == 0u ? picture[index]
+                       : picture[index] >> shift | picture[index + 1u] << (32u - shift);
+}
+
+// Red, green, blue, of 1023 with DEEP, else of 255.
+uvec3 read_pixel(uvec2 at) {
+    const uint word = read_word(job.first_byte + job.stride * at.y + 4u * at.x);
+    uvec3 colour;
+    switch (job.layout_kind) {
+    case 0u: colour = uvec3(word >> 16, word >> 8, word) & 0xffu; break;
+    case 1u: colour = uvec3(word, word >> 8, word >> 16) & 0xffu; break;
+    case 2u: colour = uvec3(word >> 8, word >> 16, word >> 24) & 0xffu; break;
+    case 3u: colour = uvec3(word >> 24, word >> 16, word >> 8) & 0xffu; break;
+    case 4u: colour = uvec3(word >> 20, word >> 10, word) & 0x3ffu; break;
+    default: colour = uvec3(word, word >> 10, word >> 20) & 0x3ffu; break;
+    }
+    const bool deep = (job.flags & DEEP) != 0u;
+    if (job.layout_kind >= 4u) {
+        return deep ? colour : colour >> 2;
+    }
+    return deep ? colour << 2 | colour >> 6 : colour;
+}
+
+// Products of bytes as fractions of 255, rounded: the software presenter blends in the same way.
+uvec3 scale_bytes(uvec3 bytes, uint factor) {
+    const uvec3 product = bytes * factor + 0x80u;
+    return (product + (product >> 8)) >> 8;
+}
+
+uvec3 blend(uvec3 under, uint over) {
+    const uvec3 colour = uvec3(over >> 16, over >> 8, over) & 0xffu;
+    const uint rest = 255u - (over >> 24);
+    if ((job.flags & DEEP) == 0u) {
+        return min(colour + scale_bytes(under, rest), uvec3(255));
+    }
+    return min((colour << 2 | colour >> 6) + (under * rest + 127u) / 255u, uvec3(1023));
+}
+
+uvec3 colour_at(uvec2 at) {
+    const uvec3 colour = read_pixel(job.source.xy + at);
+    const ivec2 inside = ivec2(at) - job.cursor_at;
+    if ((job.flags & CURSOR) == 0u || any(lessThan(inside, ivec2(0))) ||
+        any(greaterThanEqual(inside, ivec2(64)))) {
+        return colour;
+    }
+    return blend(colour, cursor[64 * inside.y + inside.x]);
+}
+
+vec3 smooth_at(vec2 place) {
+    const uvec2 last = job.source.zw - 1u;
+    const vec2 from = max(place - 0.5, vec2(0));
+    const uvec2 low = min(uvec2(from), last), high = min(low + 1u, last);
+    const vec2 part = from - vec2(low);
+    const vec3 top = mix(vec3(colour_at(low)), vec3(colour_at(uvec2(high.x, low.y))), part.x);
+    const vec3 bottom = mix(vec3(colour_at(uvec2(low.x, high.y))), vec3(colour_at(high)), part.x);
+    return mix(top, bottom, part.y);
+}
+
+vec3 sample_at(uvec2 at) {
+    if (job.source.zw == uvec2(job.target.zw)) {
+        return vec3(colour_at(at));
+    }
+    const vec2 place = (vec2(at) + 0.5) * vec2(job.source.zw) / vec2(job.target.zw);
+    return (job.flags & SMOOTH) != 0u ? smooth_at(place)
+                                      : vec3(colour_at(min(uvec2(place), job.source.zw - 1u)));
+}
+
+void main() {
+    const ivec2 at = ivec2(gl_FragCoord.xy) - job.target.xy;
+    result = vec4(0, 0, 0, 1);
+    if ((job.flags & PICTURE) != 0u && all(greaterThanEqual(at, ivec2(0))) &&
+        all(lessThan(at, job.target.zw))) {
+        result.rgb = sample_at(uvec2(at)) / ((job.flags & DEEP) != 0u ? 1023.0 : 255.0);
+    }
+}

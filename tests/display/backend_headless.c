@@ -1,0 +1,143 @@
+/* The swapchain presenter on headless surfaces as large as its scanouts: what is read are the pixels of
+ * the swapchain's own images. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "backend.h"
+#include "display/swapchain/screens.h"
+#include "keeper.h"
+#include "platform/platform.h"
+#include "renderer/driver.h"
+
+struct headless {
+    struct keeper keeper;
+    struct screens *screens;
+    _Atomic(const char *) fault;
+};
+
+/* A window follows the size of what it shows. */
+static void changed(void *user, uint32_t scanout) {
+    struct headless *headless = user;
+    uint32_t width, height;
+    if (screens_get_mode(headless->screens, scanout, &width, &height)) {
+        screens_resize(headless->screens, scanout, width, height);
+    }
+}
+
+static void failed(void *user, uint32_t scanout, const char *reason) {
+    struct headless *headless = user;
+    fprintf(stderr, "scanout %u: %s\n", scanout, reason);
+    headless->fault = "a screen has failed";
+}
+
+static void dropped(void *user, uint32_t scanout) {
+    struct headless *headless = user;
+    (void)scanout;
+    headless->fault = "a surface was dropped";
+}
+
+/* Gives the scanout a surface of some size, and waits until black is on it: from there on nothing is
+ * flushed before there is a device. */
+static void open_surface(struct headless *headless, uint32_t scanout) {
+    const VkInstance instance = screens_get_instance(headless->screens);
+    PFN_vkCreateHeadlessSurfaceEXT create_surface =
+        (PFN_vkCreateHeadlessSurfaceEXT)driver_get_entry()(instance, "vkCreateHeadlessSurfaceEXT");
+    const VkHeadlessSurfaceCreateInfoEXT info = {
+        .sType = VK_STRUCTURE_TYPE_HEADLESS_SURFACE_CREATE_INFO_EXT};
+    VkSurfaceKHR surface;
+    assert_int_equal(create_surface(instance, &info, NULL, &surface), 0);
+    screens_give_surface(headless->screens, scanout, surface, 1, 1);
+    const uint64_t deadline = platform_now_ns() + BACKEND_PATIENCE_NS;
+    uint64_t presented = 0;
+    while (presented == 0 && !headless->fault && platform_now_ns() < deadline) {
+        usleep(1000);
+        screens_get_path(headless->screens, scanout, &presented);
+    }
+    assert_true(presented > 0);
+}
+
+static struct presenter *create_with(uint32_t scanout_count, bool keep, void **out_state) {
+    static const char *const extensions[] = {VK_KHR_SURFACE_EXTENSION_NAME,
+                                             VK_EXT_HEADLESS_SURFACE_EXTENSION_NAME};
+    struct headless *headless = calloc(1, sizeof(*headless));
+    assert_non_null(headless);
+    keeper_init(&headless->keeper);
+    const struct screens_options options = {.scanout_count = scanout_count,
+                                            .extensions = extensions,
+                                            .extension_count = 2,
+                                            .scale = DISPLAY_SCALE_NONE,
+                                            .mode = SCREEN_FIFO,
+                                            .keep = keep,
+                                            .read_images = true,
+                                            .sink = keeper_keep,
+                                            .changed = changed,
+                                            .failed = failed,
+                                            .dropped = dropped,
+                                            .user = headless};
+    char reason[256];
+    if (screens_create(&options, &headless->screens, reason, sizeof(reason))) {
+        fprintf(stderr, "%s\n", reason);
+        keeper_finish(&headless->keeper);
+        free(headless);
+        return NULL;
+    }
+    for (uint32_t i = 0; i < scanout_count; i++) {
+        open_surface(headless, i);
+    }
+    *out_state = headless;
+    return screens_get_presenter(headless->screens);
+}
+
+static struct presenter *create(uint32_t scanout_count, void **out_state) {
+    return create_with(scanout_count, true, out_state);
+}
+
+static struct presenter *create_flipping(uint32_t scanout_count, void **out_state) {
+    return create_with(scanout_count, false, out_state);
+}
+
+static struct shown read_shown(struct presenter *presenter, void *state, uint32_t scanout) {
+    struct headless *headless = state;
+    struct shown shown = keeper_read(&headless->keeper, presenter, scanout);
+    const char *fault = headless->fault;
+    if (fault) {
+        fail_msg("%s", fault);
+    }
+    return shown;
+}
+
+static void resize(struct presenter *presenter, void *state, uint32_t scanout, uint32_t width,
+                   uint32_t height) {
+    (void)state;
+    assert_int_equal(software_presenter_resize(presenter, scanout, width, height), 0);
+}
+
+static void destroy(struct presenter *presenter, void *state) {
+    struct headless *headless = state;
+    (void)presenter;
+    screens_destroy(headless->screens);
+    keeper_finish(&headless->keeper);
+    free(headless);
+}
+
+const struct backend headless_backend = {
+    .name = "headless",
+    .create = create,
+    .read = read_shown,
+    .resize = resize,
+    .destroy = destroy,
+};
+
+const struct backend headless_flipping_backend = {
+    .name = "headless-flipping",
+    .create = create_flipping,
+    .read = read_shown,
+    .resize = resize,
+    .destroy = destroy,
+};
