@@ -18,7 +18,11 @@
     /* of monitors */                                                                             \
     use(free) use(GetCurrentDisplayMode) use(GetDisplayBounds) use(GetDisplayContentScale)        \
     use(GetDisplays) use(GetPrimaryDisplay) use(SetWindowFullscreen) use(SetWindowPosition)       \
-    use(SyncWindow)
+    use(SyncWindow)                                                                               \
+    /* of input */                                                                                \
+    use(GetTouchDevices) use(GetTouchDeviceType) use(GetWindowFromEvent) use(GetWindowTitle)      \
+    use(HideCursor) use(SetWindowKeyboardGrab) use(SetWindowMouseGrab)                            \
+    use(SetWindowRelativeMouseMode) use(SetWindowTitle) use(ShowCursor)
 /* clang-format on */
 
 struct sdl {

@@ -10,6 +10,7 @@
 #include "display/png_file.h"
 #include "display/sdl.h"
 #include "display/software.h"
+#include "display/window_input.h"
 #include "display/window_view.h"
 #include "platform/platform.h"
 #include "util/log.h"
@@ -31,6 +32,7 @@ struct window_host {
     uint32_t event_frame, event_stop, event_plug; /* of SDL, ours */
     uint32_t open_count;
     _Atomic(bool) stopped;
+    struct window_input input;
     struct window_scanout scanouts[PRESENTER_SCANOUTS_MAX];
 };
 
@@ -39,6 +41,7 @@ struct window_host {
 static void take_frame(void *user, const struct software_frame *frame) {
     struct window_host *host = user;
     struct window_scanout *scanout = &host->scanouts[frame->scanout];
+    window_input_note_cursor(&host->input, frame->scanout, frame->cursor_visible);
     const bool has_pixels = front_buffer_put(&scanout->front, frame);
     if (has_pixels && frame->damage_count > 0 && !atomic_exchange(&scanout->announced, true)) {
         SDL_Event event = {.user = {.type = host->event_frame, .code = (Sint32)frame->scanout}};
@@ -84,6 +87,8 @@ static void show_frame(struct window_host *host, struct window_scanout *scanout)
     if (is_new && !open_window(host, scanout, signal, width, height)) {
         return;
     }
+    window_input_note_display(&host->input, get_index(host, scanout), scanout->view.window, width,
+                              height);
     const bool other_mode = window_view_follow_mode(&scanout->view, &host->options, width, height);
     window_view_draw(&scanout->view, &host->options, &scanout->front, is_new || other_mode);
 }
@@ -91,6 +96,7 @@ static void show_frame(struct window_host *host, struct window_scanout *scanout)
 static void unplug(struct window_host *host, struct window_scanout *scanout) {
     scanout->unplugged = true;
     if (scanout->view.window) {
+        window_input_note_display(&host->input, get_index(host, scanout), NULL, 0, 0);
         window_view_close(&scanout->view);
         host->open_count--;
     }
@@ -156,6 +162,7 @@ static void handle_plug(struct window_host *host, uint32_t index, bool connected
 }
 
 static void handle_event(struct window_host *host, const SDL_Event *event) {
+    window_input_handle(&host->input, event);
     if (event->type == host->event_frame) {
         show_frame(host, &host->scanouts[event->user.code]);
     } else if (event->type == host->event_plug) {
@@ -206,6 +213,10 @@ void window_host_plug(struct window_host *host, uint32_t scanout, bool connected
             .user = {.type = host->event_plug, .code = (Sint32)scanout * 2 + connected}};
         sdl.PushEvent(&event);
     }
+}
+
+void window_host_set_input(struct window_host *host, const struct input_seat *seat) {
+    window_input_set_seat(&host->input, seat);
 }
 
 void window_host_get_screen(struct window_host *host, uint32_t *out_dpi, uint32_t *out_refresh_hz) {
@@ -259,6 +270,21 @@ bool window_host_is_possible(void) {
     return possible;
 }
 
+bool window_host_feels_touch(void) {
+    if (start_toolkit()) {
+        return false;
+    }
+    bool feels = false;
+    int count = 0;
+    SDL_TouchID *devices = sdl.GetTouchDevices(&count);
+    for (int i = 0; devices && i < count; i++) {
+        feels = feels || sdl.GetTouchDeviceType(devices[i]) == SDL_TOUCH_DEVICE_DIRECT;
+    }
+    sdl.free(devices);
+    sdl.QuitSubSystem(SDL_INIT_VIDEO);
+    return feels;
+}
+
 static int init_fronts(struct window_host *host) {
     for (uint32_t i = 0; i < host->options.scanout_count; i++) {
         int error = front_buffer_init(&host->scanouts[i].front);
@@ -295,6 +321,7 @@ int window_host_create(const struct window_options *options, struct window_host 
         goto error_host;
     }
     host->options = *options;
+    window_input_init(&host->input, options->scale);
     host->event_frame = sdl.RegisterEvents(3);
     host->event_stop = host->event_frame + 1;
     host->event_plug = host->event_frame + 2;

@@ -11,6 +11,7 @@
 
 #include "display/presenter.h"
 #include "display/scaling.h"
+#include "input/seat.h"
 
 struct window_options {
     uint32_t scanout_count; /* 1 … PRESENTER_SCANOUTS_MAX */
@@ -30,6 +31,9 @@ struct window_host;
 /* Whether this build has windows, and the system somewhere to show them. Main thread. */
 bool window_host_is_possible(void);
 
+/* Whether a screen feels fingers. Main thread. */
+bool window_host_feels_touch(void);
+
 /* Main thread. 0, or a negative errno and a sentence in `reason` (-ENODEV: there is no screen,
  * -ENOTSUP: built without SDL). */
 int window_host_create(const struct window_options *options, struct window_host **out, char *reason,
@@ -41,6 +45,9 @@ void window_host_get_screen(struct window_host *host, uint32_t *out_dpi, uint32_
 /* The display of `scanout` was plugged or unplugged, not by its window: an unplugged display has
  * none, and one that a person closed opens again with a plugged one. Any thread. */
 void window_host_plug(struct window_host *host, uint32_t scanout, bool connected);
+/* What a person does in the windows goes to the devices of `seat`, borrowed for the host's life. Main
+ * thread, before window_host_run. */
+void window_host_set_input(struct window_host *host, const struct input_seat *seat);
 /* Shows windows until window_host_stop. Main thread. */
 void window_host_run(struct window_host *host);
 /* Ends window_host_run, now or as soon as it is called. Any thread; not from a signal handler. */

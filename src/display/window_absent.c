@@ -8,6 +8,10 @@ bool window_host_is_possible(void) {
     return false;
 }
 
+bool window_host_feels_touch(void) {
+    return false;
+}
+
 int window_host_create(const struct window_options *options, struct window_host **out, char *reason,
                        size_t reason_size) {
     (void)options;
@@ -30,6 +34,11 @@ void window_host_plug(struct window_host *host, uint32_t scanout, bool connected
     (void)host;
     (void)scanout;
     (void)connected;
+}
+
+void window_host_set_input(struct window_host *host, const struct input_seat *seat) {
+    (void)host;
+    (void)seat;
 }
 
 void window_host_run(struct window_host *host) {
