@@ -132,6 +132,10 @@ static const char *resolve_kind(const char *text) {
     return strcmp(text, "auto") == 0 || strcmp(text, "none") == 0 ? "capture" : text;
 }
 
+bool cli_display_has_windows(const char *text) {
+    return strncmp(resolve_kind(text), "window", strlen("window")) == 0;
+}
+
 int cli_display_open(const char *text, uint32_t scanouts, void (*closed)(void *user), void *user,
                      struct cli_display *out) {
     *out = (struct cli_display){0};
@@ -185,6 +189,12 @@ void cli_display_get_screen(struct cli_display *display, uint32_t *out_dpi,
     *out_dpi = *out_refresh_hz = 0;
     if (display->windows) {
         window_host_get_screen(display->windows, out_dpi, out_refresh_hz);
+    }
+}
+
+void cli_display_set_input(struct cli_display *display, const struct input_seat *seat) {
+    if (display->windows) {
+        window_host_set_input(display->windows, seat);
     }
 }
 

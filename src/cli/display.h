@@ -8,6 +8,7 @@
 
 #include "display/presenter.h"
 
+struct input_seat;
 struct window_host;
 
 struct cli_display {
@@ -27,6 +28,11 @@ void cli_display_run(struct cli_display *display);
 void cli_display_stop(struct cli_display *display);
 /* A display was plugged or unplugged on request. Any thread. */
 void cli_display_plug(struct cli_display *display, uint32_t scanout, bool connected);
+/* Whether `text` stands for windows here. */
+bool cli_display_has_windows(const char *text);
+/* What is done in the windows goes to `seat` (borrowed for the display's life). Before
+ * cli_display_run. */
+void cli_display_set_input(struct cli_display *display, const struct input_seat *seat);
 /* As window_host_get_screen; 0 where there are no windows. */
 void cli_display_get_screen(struct cli_display *display, uint32_t *out_dpi,
                             uint32_t *out_refresh_hz);

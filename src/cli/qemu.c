@@ -8,11 +8,13 @@
 #include <string.h>
 #include <sys/utsname.h>
 
+#include "cli/input_option.h"
 #include "cli/process.h"
 #include "device/device.h"
 
 #define FRONT_END "vhost-user-test-device-pci"
 #define OUTPUT_MAX (256 * 1024)
+#define SOCKET_PATH_SIZE 512
 
 /* ---- the line --------------------------------------------------------------------------- */
 
@@ -131,6 +133,39 @@ static void add_gpu(struct arguments *arguments, const struct qemu_machine *mach
     free(path);
 }
 
+static void add_input(struct arguments *arguments, const struct qemu_machine *machine,
+                      enum input_kind kind) {
+    char path[SOCKET_PATH_SIZE];
+    char *escaped =
+        cli_input_path(machine->socket_path, kind, path, sizeof(path)) ? double_commas(path) : NULL;
+    if (!escaped) {
+        arguments->failed = true;
+        return;
+    }
+    const char *name = input_kind_name(kind);
+    add(arguments, "-chardev");
+    add(arguments, "socket,id=vesper-%s,path=%s", name, escaped);
+    add(arguments, "-device");
+    add(arguments, "vhost-user-input-pci,id=vesper-%s-device,chardev=vesper-%s", name, name);
+    free(escaped);
+}
+
+/* QEMU's own where there are none of Vesper's: a display that the person adds to QEMU has use for
+ * them. */
+static void add_inputs(struct arguments *arguments, const struct qemu_machine *machine) {
+    for (int kind = 0; kind < INPUT_KIND_COUNT; kind++) {
+        if (machine->inputs & CLI_INPUT_BIT(kind)) {
+            add_input(arguments, machine, (enum input_kind)kind);
+        }
+    }
+    if (!machine->inputs) {
+        add(arguments, "-device");
+        add(arguments, "virtio-keyboard-pci");
+        add(arguments, "-device");
+        add(arguments, "virtio-tablet-pci");
+    }
+}
+
 static void add_disk(struct arguments *arguments, const char *disk) {
     char *path = double_commas(disk);
     if (!path) {
@@ -147,10 +182,7 @@ char **qemu_compose_arguments(const struct qemu_machine *machine) {
     add(&arguments, "%s", machine->program);
     add_machine(&arguments, machine);
     add_gpu(&arguments, machine);
-    add(&arguments, "-device");
-    add(&arguments, "virtio-keyboard-pci");
-    add(&arguments, "-device");
-    add(&arguments, "virtio-tablet-pci");
+    add_inputs(&arguments, machine);
     if (machine->disk) {
         add_disk(&arguments, machine->disk);
     }

@@ -17,6 +17,7 @@ struct qemu_machine {
     const char *memory;       /* size as QEMU reads it */
     uint32_t processors;
     const char *socket_path;  /* where Vesper listens */
+    uint32_t inputs;          /* kinds served beside it, as in cli/input_option.h */
     const char *disk;         /* a disk image; NULL: none */
     char *const *extra;       /* further arguments, ends with NULL; NULL: none */
 };

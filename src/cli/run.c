@@ -225,7 +225,8 @@ int command_run(int argc, char **argv) {
         {"--accel", CLI_TEXT, &run.machine.accelerator, "NAME",
          "kvm, hvf or tcg (the best that works here)"},
         {"--print", CLI_SWITCH, &run.print_only, "",
-         "print QEMU's command line and end; SOCKET stands for vesper serve's"},
+         "print QEMU's command line and end; SOCKET stands for vesper serve's,\n"
+         "beside which its input devices listen"},
         {"--", CLI_REST, &run.machine.extra, "…", "arguments for QEMU"},
         SESSION_OPTION_ROWS(run.session),
         {0},
@@ -242,5 +243,10 @@ int command_run(int argc, char **argv) {
     if (!run.session.server.device.blob_alignment && strcmp(run.machine.accelerator, "tcg") == 0) {
         run.session.server.device.blob_alignment = 4096;
     }
+    result = session_choose_inputs(&run.session);
+    if (result != CLI_OK) {
+        return result;
+    }
+    run.machine.inputs = run.session.inputs;
     return run.print_only ? compose_and(&run, print_composed) : run_machine(&run);
 }

@@ -11,6 +11,7 @@
 
 #include "cli/control.h"
 #include "cli/display.h"
+#include "cli/input.h"
 #include "cli/requests.h"
 #include "cli/runtime.h"
 #include "platform/platform.h"
@@ -19,6 +20,7 @@
 
 struct session {
     struct cli_display display;
+    struct cli_input input;
     void (*closed)(void *user);
     void *closed_user;
     struct vhost_user_server *server;
@@ -32,6 +34,7 @@ struct session {
 void session_options_init(struct session_options *options) {
     *options = (struct session_options){
         .display = "none",
+        .input = "auto",
         .scanouts = 1,
         .isolation = CLI_ISOLATION_DEFAULT,
         .log_level = log_get_level(),
@@ -161,8 +164,26 @@ static int check_name(const struct session_options *options) {
     return CLI_OK;
 }
 
+int session_choose_inputs(struct session_options *options) {
+    if (!options->input) {
+        return CLI_OK;
+    }
+    int result = cli_input_choose(options->input, options->display, &options->inputs);
+    options->input = NULL;
+    return result;
+}
+
+static int open_input(struct session *session, struct session_options *options) {
+    int result = cli_input_open(options->inputs, options->server.socket_path, &session->input);
+    cli_display_set_input(&session->display, &session->input.seat);
+    return result;
+}
+
 struct session *session_start(struct session_options *options, int *out_result) {
     *out_result = check_name(options);
+    if (*out_result == CLI_OK) {
+        *out_result = session_choose_inputs(options);
+    }
     if (*out_result == CLI_OK) {
         *out_result = check_displays(&options->server.device);
     }
@@ -183,6 +204,11 @@ struct session *session_start(struct session_options *options, int *out_result) 
     session->closed_user = options->closed_user;
     *out_result = cli_display_open(options->display, options->scanouts, close_session, session,
                                    &session->display);
+    if (*out_result != CLI_OK) {
+        session_destroy(session);
+        return NULL;
+    }
+    *out_result = open_input(session, options);
     if (*out_result != CLI_OK) {
         session_destroy(session);
         return NULL;
@@ -224,6 +250,7 @@ void session_destroy(struct session *session) {
     }
     vhost_user_server_destroy(session->server);
     cli_isolation_close();
+    cli_input_close(&session->input);
     cli_display_close(&session->display);
     free(session);
 }

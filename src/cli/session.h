@@ -12,6 +12,8 @@ struct session_options {
     struct vhost_user_options server;
     const char *display;  /* as cli_display_open takes it */
     const char *control;  /* path of the control socket; NULL: where vesper ctl finds it */
+    const char *input;    /* as cli_input_choose takes it; NULL: `inputs` has been chosen */
+    uint32_t inputs;      /* by session_choose_inputs */
     const char *name;     /* the session's, for vesper ctl; NULL: the process's number */
     struct cli_size size; /* first mode of every scanout */
     struct cli_isolation isolation;
@@ -33,6 +35,10 @@ void session_options_init(struct session_options *options);
      "[,keep-mode];\n"                                                                             \
      "capture[=FOLDER][,every=N][,raw=PATH]: pictures on request, of\n"                            \
      "every Nth flush into FOLDER, frames to PATH; none"},                                         \
+        {"--input", CLI_TEXT, &(o).input, "KINDS",                                                 \
+         "keyboard,tablet,mouse,touch: devices for the guest, each at a socket\n"                  \
+         "beside the GPU's, such as SOCKET.keyboard; none; or auto: with windows\n"                \
+         "all (touch where a screen feels fingers), else none"},                                   \
         {"--control", CLI_TEXT, &(o).control, "PATH",                                              \
          "socket for requests (where vesper ctl finds it)"},                                       \
         {"--name", CLI_TEXT, &(o).name, "NAME",                                                    \
@@ -76,6 +82,9 @@ void session_options_init(struct session_options *options);
 
 struct session;
 
+/* Decides which input devices there are, once: a later call changes nothing. CLI_OK, or a sentence
+ * on standard error and CLI_USAGE. */
+int session_choose_inputs(struct session_options *options);
 /* Opens the host's driver, listens, and serves until session_stop. NULL after a sentence on
  * standard error; *out_result is then CLI_FAILED or CLI_USAGE. */
 struct session *session_start(struct session_options *options, int *out_result);

@@ -14,6 +14,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "cli/input_option.h"
 #include "cli/process.h"
 #include "cli/qemu.h"
 
@@ -94,6 +95,54 @@ static void test_commas_and_extra_arguments(void **state) {
     qemu_free_arguments(line);
 }
 
+static bool contains(char **arguments, const char *word) {
+    while (*arguments && !strstr(*arguments, word)) {
+        arguments++;
+    }
+    return *arguments;
+}
+
+static void test_input_devices(void **state) {
+    (void)state;
+    struct qemu_machine machine = typical_machine();
+    char **line = qemu_compose_arguments(&machine);
+    assert_false(contains(line, "vhost-user-input"));
+    assert_true(has_pair(line, "-device", "virtio-keyboard-pci"));
+    qemu_free_arguments(line);
+    assert_true(cli_input_parse("touch,keyboard", &machine.inputs));
+    machine.socket_path = "/run/a,b";
+    line = qemu_compose_arguments(&machine);
+    assert_true(has_pair(line, "-chardev", "socket,id=vesper-keyboard,path=/run/a,,b.keyboard"));
+    assert_true(has_pair(line, "-device",
+                         "vhost-user-input-pci,id=vesper-keyboard-device,chardev=vesper-keyboard"));
+    assert_true(has_pair(line, "-chardev", "socket,id=vesper-touch,path=/run/a,,b.touch"));
+    assert_false(contains(line, "mouse"));
+    assert_false(contains(line, "tablet"));
+    assert_false(contains(line, "virtio-keyboard-pci"));
+    qemu_free_arguments(line);
+}
+
+static void test_input_option(void **state) {
+    (void)state;
+    uint32_t kinds = 1;
+    assert_true(cli_input_parse("none", &kinds));
+    assert_int_equal(kinds, 0);
+    assert_true(cli_input_parse("keyboard", &kinds));
+    assert_int_equal(kinds, CLI_INPUT_BIT(INPUT_KEYBOARD));
+    assert_true(cli_input_parse("mouse,tablet,mouse", &kinds));
+    assert_int_equal(kinds, CLI_INPUT_BIT(INPUT_MOUSE) | CLI_INPUT_BIT(INPUT_TABLET));
+    static const char *const wrong[] = {"",          ",",    "keyboard,",      ",mouse",    "key",
+                                        "keyboards", "auto", "keyboard mouse", "none,mouse"};
+    for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
+        assert_false(cli_input_parse(wrong[i], &kinds));
+    }
+    char path[16];
+    assert_true(cli_input_path("/gpu", INPUT_MOUSE, path, sizeof(path)));
+    assert_string_equal(path, "/gpu.mouse");
+    assert_false(cli_input_path("/gpu", INPUT_KEYBOARD, path, 13));
+    assert_true(cli_input_path("/gpu", INPUT_KEYBOARD, path, 14));
+}
+
 static void test_quoting(void **state) {
     (void)state;
     char *arguments[] = {"qemu", "a b", "it's", "", "$x", "plain,path=/a-b_c.d:1@2%3", NULL};
@@ -171,6 +220,8 @@ int main(void) {
         cmocka_unit_test(test_what_the_device_needs),
         cmocka_unit_test(test_a_mac),
         cmocka_unit_test(test_commas_and_extra_arguments),
+        cmocka_unit_test(test_input_devices),
+        cmocka_unit_test(test_input_option),
         cmocka_unit_test(test_quoting),
         cmocka_unit_test(test_version),
         cmocka_unit_test(test_check),
