@@ -245,7 +245,9 @@ bool input_device_handle_status(struct input_device *device, const struct input_
     const uint32_t bit = UINT32_C(1) << event->code;
     pthread_mutex_lock(&device->mutex);
     device->leds = event->value ? device->leds | bit : device->leds & ~bit;
+    const uint32_t leds = device->leds;
     pthread_mutex_unlock(&device->mutex);
+    log_debug("the guest's %s lights %#x", input_kind_name(device->kind), leds);
     return true;
 }
 
