@@ -41,6 +41,15 @@ def vesper_device(path):
             "-device", words.removeprefix("driver=")]
 
 
+def vesper_inputs(path, kinds):
+    """The input devices that Vesper serves beside the GPU's socket."""
+    words = []
+    for kind in kinds:
+        words += ["-chardev", f"socket,id={kind},path={path}.{kind}",
+                  "-device", f"vhost-user-input-pci,chardev={kind}"]
+    return words
+
+
 def plain_device():
     """QEMU's own GPU without 3D."""
     return ["-device", "virtio-gpu-pci"]
