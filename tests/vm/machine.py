@@ -98,13 +98,18 @@ class Machine:
     def start(self):
         place = self.prepare()
         console = f"file,id=console,path={self.folder}/console.log"
-        command = qemu.compose(self.settings, place, self.folder, self.programs, console)
+        command = self.command(qemu.compose(self.settings, place, self.folder, self.programs,
+                                            console))
         with open(self.folder / "qemu.log", "wb") as log:
             self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log,
                                             stderr=subprocess.STDOUT, start_new_session=True,
                                             env=dict(os.environ, **self.environment))
         self.line = self.connect("agent")
         self.wait_ready()
+
+    def command(self, line):
+        """What is started, of QEMU's command line."""
+        return line
 
     def connect(self, name):
         deadline = time.monotonic() + 30

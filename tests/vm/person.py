@@ -1,12 +1,22 @@
 """Somebody at the keyboard and the mouse of an X server: what they do comes to windows as it would
-from hardware (XTEST), and with no window manager they say themselves which window is typed into."""
+from hardware (XTEST), and with no window manager they say themselves which window is typed into. Where there can be nobody, the test that imports
+this is skipped."""
 
+import importlib.util
+import shutil
+import sys
 import time
 
-from Xlib import X, XK, Xatom, display
-from Xlib.ext import xtest
+from verdict import SKIP, Failure
 
-from verdict import Failure
+for what, found in (("python3-xlib", importlib.util.find_spec("Xlib")),
+                    ("Xvfb", shutil.which("Xvfb"))):
+    if not found:
+        print(f"skipped: there is no {what}", flush=True)
+        sys.exit(SKIP)
+
+from Xlib import X, XK, Xatom, display  # noqa: E402
+from Xlib.ext import xtest  # noqa: E402
 
 APPEAR_SECONDS = 60
 LEFT, MIDDLE, RIGHT, UP, DOWN, TO_LEFT, TO_RIGHT, SIDE, EXTRA = range(1, 10)

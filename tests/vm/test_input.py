@@ -4,7 +4,6 @@ each event arrives in the guest, whose kernel drives QEMU's vhost-user-input dev
 
 Exit status: 0 all held, 77 nothing could be run, 1 otherwise."""
 
-import shutil
 import sys
 import time
 
@@ -15,95 +14,19 @@ import image  # noqa: E402
 import machine  # noqa: E402
 import options  # noqa: E402
 import qemu  # noqa: E402
-from verdict import Skip, conclude, expect, run_tests  # noqa: E402
+from verdict import conclude, expect, run_tests  # noqa: E402
 
-try:
-    import person as people  # noqa: E402
-except ImportError:
-    people = None
+import person as people  # noqa: E402
+from room import (ARRIVE_SECONDS, KEY, NAMES, REL, REPEATED, Room, X, Y,  # noqa: E402
+                  need_programs, pressed, released)
 
 KINDS = ("keyboard", "tablet", "mouse")
-NAMES = {"keyboard": "Keyboard", "tablet": "Tablet", "mouse": "Mouse"}
-ARRIVE_SECONDS = 30
-
-SYN, KEY, REL, ABS = range(4)
-REPEATED = 2
-KEY_A, KEY_B, KEY_C, KEY_F5, KEY_LEFTSHIFT, KEY_LEFTCTRL, KEY_LEFTALT, KEY_RIGHTALT, KEY_KP7 = (
-    30, 48, 46, 63, 42, 29, 56, 100, 71)
+KEY_A, KEY_B, KEY_C, KEY_F5, KEY_LEFTSHIFT, KEY_LEFTCTRL, KEY_LEFTALT, KEY_KP7 = (
+    30, 48, 46, 63, 42, 29, 56, 71)
 BTN_LEFT, BTN_RIGHT, BTN_MIDDLE, BTN_SIDE, BTN_EXTRA = range(0x110, 0x115)
-X, Y, HWHEEL, WHEEL, WHEEL_FINE, HWHEEL_FINE = 0, 1, 6, 8, 11, 12
+HWHEEL, WHEEL, WHEEL_FINE, HWHEEL_FINE = 6, 8, 11, 12
 HOLDS = "Vesper (Ctrl+Alt+G holds keyboard and pointer)"
 RELEASES = "Vesper (Ctrl+Alt+G releases keyboard and pointer)"
-
-
-class Room:
-    """A guest that listens, and a person at its window."""
-
-    def __init__(self, guest, device):
-        self.guest = guest
-        self.device = device
-        self.person = people.Person(device.server.environment["DISPLAY"])
-        self.window = self.person.find_window("Vesper")
-        self.left, self.top = self.person.place(self.window)
-        self.person.focus(self.window)
-        self.number = guest.begin("/mnt/programs/input/guest_input --led")
-        guest.wait_output(self.number, "ready\n", ARRIVE_SECONDS)
-        self.seen = 0
-
-    def lines(self):
-        """What the devices told, without what the guest repeats itself and the light it set."""
-        output = self.guest.output(self.number)
-        _, _, told = output[:output.rfind("\n") + 1].partition("ready\n")
-        events = [line.split() for line in told.splitlines()]
-        wanted, group = [], []
-        for name, *numbers in events:
-            kind, code, value = map(int, numbers)
-            if (kind, code) == (SYN, 0):
-                if group:
-                    wanted += [*group, (name, SYN, 0, 0)]
-                group = []
-            elif kind in (KEY, REL, ABS) and not (kind == KEY and value == REPEATED):
-                group.append((name, kind, code, value))
-        return wanted
-
-    def expect(self, kind, *groups):
-        """Each group ends with a report; all of it arrives, in this order, and nothing between."""
-        name = NAMES[kind]
-        wanted = []
-        for group in groups:
-            wanted += [(name, *event) for event in group] + [(name, SYN, 0, 0)]
-
-        def arrived():
-            return len(self.lines()) >= self.seen + len(wanted)
-        deadline = time.monotonic() + ARRIVE_SECONDS
-        while not arrived() and time.monotonic() < deadline:
-            self.guest.receive(0.05)
-        seen = self.lines()[self.seen:]
-        expect(seen == wanted, f"wanted {wanted}\n  seen {seen}")
-        self.seen += len(wanted)
-
-    def wait_title(self, title):
-        deadline = time.monotonic() + ARRIVE_SECONDS
-        while (seen := self.person.title(self.window)) != title:
-            expect(time.monotonic() < deadline, f"the window is called '{seen}', not '{title}'")
-            time.sleep(0.05)
-
-    def point(self, x, y):
-        """At a pixel of the guest's."""
-        self.person.move_to(self.left + x, self.top + y)
-
-    def at(self, x, y):
-        """As the tablet tells it: the middle of the pixel."""
-        return [(ABS, X, (2 * x + 1) * 32768 // (2 * self.device.width)),
-                (ABS, Y, (2 * y + 1) * 32768 // (2 * self.device.height))]
-
-
-def pressed(code):
-    return [(KEY, code, 1)]
-
-
-def released(code):
-    return [(KEY, code, 0)]
 
 
 def test_devices(room):
@@ -111,8 +34,7 @@ def test_devices(room):
     told = [line.removeprefix("device ") for line in output.splitlines()
             if line.startswith("device ")]
     expect(told == [NAMES[kind] for kind in KINDS], f"the guest has {told}")
-    log = room.device.log()
-    expect("the guest's keyboard lights 0x2" in log, "the light of caps lock has not come here")
+    expect("the guest's keyboard lights 0x2" in room.log(), "the light of caps lock has not come here")
 
 
 def test_keys(room):
@@ -134,7 +56,7 @@ def test_held_keys(room):
 
 
 def test_places(room):
-    width, height = room.device.width, room.device.height
+    width, height = room.width, room.height
     for x, y in ((17, 23), (width - 1, height - 1), (0, 0), (400, 299)):
         room.point(x, y)
         room.expect("tablet", room.at(x, y))
@@ -237,18 +159,13 @@ TESTS = (test_devices, test_keys, test_held_keys, test_places, test_buttons, tes
 
 def run(arguments):
     machine.leave_on_sigterm()
-    if not (arguments.programs / "input").is_dir():
-        raise Skip("the programs of tests/guest/input are not built")
-    if not people:
-        raise Skip("there is no python3-xlib")
-    if not shutil.which("Xvfb"):
-        raise Skip("there is no Xvfb")
+    need_programs(arguments.programs)
     image.folder()
     with gpu.Window(arguments.vesper, arguments=["--log-level", "debug"]) as device:
         inputs = qemu.vesper_inputs(device.folder / "gpu", KINDS)
         with machine.Machine(**options.machine(arguments), **device.settings(),
                              extra=inputs) as guest:
-            room = Room(guest, device)
+            room = Room(guest, device.server, device.width, device.height, device.log)
             run_tests(TESTS, room)
             room.person.close()
             device.check_alive()
