@@ -186,7 +186,7 @@ class XServer:
         with open(folder / "xvfb.log", "wb") as log:
             self.process = subprocess.Popen(
                 ["Xvfb", "-displayfd", str(writing), "-fbdir", folder, "-nolisten", "tcp",
-                 "-nocursor", "-screen", "0", f"{width}x{height}x24"],
+                 "-nocursor", "-noreset", "-screen", "0", f"{width}x{height}x24"],
                 stdin=subprocess.DEVNULL, stdout=log, stderr=log, pass_fds=[writing])
         os.close(writing)
         with os.fdopen(reading) as answer:
