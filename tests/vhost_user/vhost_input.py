@@ -11,8 +11,9 @@ from wire_test import ServerProcess, becomes_readable, eventually, main
 EVENT, STATUS = 0, 1
 SYN, KEY, REL, ABS, LED, REP = 0, 1, 2, 3, 0x11, 0x14
 CONFIG_SIZE = 136
-# A small event queue, so that what does not fit shows. Not yet compared with QEMU's.
+# Not yet compared with QEMU's.
 PROTOCOL = 0x12209
+# A small event queue, as QEMU's device has it: what does not fit shows.
 RING = 4
 
 
