@@ -87,6 +87,21 @@ static bool parse_scale(const char *text, enum display_scale *out) {
     return false;
 }
 
+static bool parse_present(const char *text, enum window_present *out) {
+    static const char *const names[] = {
+        [WINDOW_PRESENT_AUTO] = "auto",           [WINDOW_PRESENT_SOFTWARE] = "software",
+        [WINDOW_PRESENT_FIFO] = "fifo",           [WINDOW_PRESENT_MAILBOX] = "mailbox",
+        [WINDOW_PRESENT_IMMEDIATE] = "immediate",
+    };
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+        if (strcmp(text, names[i]) == 0) {
+            *out = (enum window_present)i;
+            return true;
+        }
+    }
+    return false;
+}
+
 static bool parse_window(char *text, struct window_options *options) {
     char *word = next_word(&text);
     if (strcmp(word, "window") != 0) {
@@ -101,6 +116,10 @@ static bool parse_window(char *text, struct window_options *options) {
             if (!parse_count(value_of(word, "monitor="), &options->monitor)) {
                 return false;
             }
+        } else if (value_of(word, "present=")) {
+            if (!parse_present(value_of(word, "present="), &options->present)) {
+                return false;
+            }
         } else if (!parse_scale(value_of(word, "scale="), &options->scale)) {
             return false;
         }
@@ -111,7 +130,8 @@ static bool parse_window(char *text, struct window_options *options) {
 static int open_windows(char *text, struct window_options *options, struct cli_display *out) {
     if (!parse_window(text, options)) {
         cli_error("--display: expected window[,full-screen[,monitor=N]]"
-                  "[,scale=fit|integer|none][,keep-mode]");
+                  "[,scale=fit|integer|none][,keep-mode]"
+                  "[,present=auto|software|fifo|mailbox|immediate]");
         return CLI_USAGE;
     }
     char reason[256];

@@ -3,8 +3,11 @@
 #ifndef VESPER_DISPLAY_SDL_H
 #define VESPER_DISPLAY_SDL_H
 
-#include <SDL3/SDL.h>
 #include <stdbool.h>
+#include <vulkan/vulkan.h> /* before SDL names its types itself */
+
+#include <SDL3/SDL.h>
+#include <SDL3/SDL_vulkan.h>
 
 /* The functions that are used: SDL_NAME is called as sdl.NAME. */
 /* clang-format off */
@@ -22,7 +25,10 @@
     /* of input */                                                                                \
     use(GetTouchDevices) use(GetTouchDeviceType) use(GetWindowFromEvent) use(GetWindowTitle)      \
     use(HideCursor) use(SetWindowKeyboardGrab) use(SetWindowMouseGrab)                            \
-    use(SetWindowRelativeMouseMode) use(SetWindowTitle) use(ShowCursor)
+    use(SetWindowRelativeMouseMode) use(SetWindowTitle) use(ShowCursor)                           \
+    /* of Vulkan */                                                                               \
+    use(HideWindow) use(Vulkan_CreateSurface) use(Vulkan_GetInstanceExtensions)                   \
+    use(Vulkan_LoadLibrary)
 /* clang-format on */
 
 struct sdl {

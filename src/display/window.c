@@ -10,6 +10,7 @@
 #include "display/png_file.h"
 #include "display/sdl.h"
 #include "display/software.h"
+#include "display/window_gpu.h"
 #include "display/window_input.h"
 #include "display/window_view.h"
 #include "platform/platform.h"
@@ -19,33 +20,76 @@
  * the guest hears of costs it a new mode. */
 #define RESIZE_REST_NS (UINT64_C(250) * 1000 * 1000)
 
+/* Vulkan that has failed in a window is tried again, which costs the person a new window, after twice
+ * as long each time. */
+#define RETRY_FIRST_NS (UINT64_C(10) * 1000 * 1000 * 1000)
+#define RETRY_LAST_NS (UINT64_C(600) * 1000 * 1000 * 1000)
+
+/* What a scanout shows. */
+struct window_mode {
+    bool signal;
+    uint32_t width, height; /* pixels */
+};
+
 struct window_scanout {
     struct window_view view;
     struct front_buffer front;
     _Atomic(bool) announced; /* an event for it is on its way to the main thread */
-    bool unplugged;          /* by its window or otherwise: has none until it is plugged */
+    bool unplugged; /* by its window or otherwise: has none until it is plugged */
+    /* The window is hidden, and closed once nothing presents in it. */
+    bool leaving;
+    uint64_t retry_due_ns; /* when to try Vulkan again; 0: not to */
+    uint64_t retry_after_ns;
 };
 
 struct window_host {
     struct window_options options;
     struct presenter *software;
-    uint32_t event_frame, event_stop, event_plug; /* of SDL, ours */
+    struct screens *screens; /* whose presenter that is; NULL: the processor draws */
+    uint32_t event_frame, event_stop, event_plug, event_failed, event_dropped; /* of SDL, ours */
     uint32_t open_count;
     _Atomic(bool) stopped;
     struct window_input input;
     struct window_scanout scanouts[PRESENTER_SCANOUTS_MAX];
 };
 
-/* ---- the presenter's thread --------------------------------------------------------------- */
+/* ---- threads of the presenter ------------------------------------------------------------- */
+
+static void push_event(uint32_t type, uint32_t scanout) {
+    SDL_Event event = {.user = {.type = type, .code = (Sint32)scanout}};
+    sdl.PushEvent(&event);
+}
+
+static void announce(struct window_host *host, uint32_t scanout) {
+    if (!atomic_exchange(&host->scanouts[scanout].announced, true)) {
+        push_event(host->event_frame, scanout);
+    }
+}
+
+static void note_change(void *user, uint32_t scanout) {
+    struct window_host *host = user;
+    window_input_note_cursor(&host->input, scanout, screens_shows_cursor(host->screens, scanout));
+    announce(host, scanout);
+}
+
+static void note_failure(void *user, uint32_t scanout, const char *reason) {
+    struct window_host *host = user;
+    (void)reason; /* has been logged */
+    push_event(host->event_failed, scanout);
+}
+
+static void note_dropped(void *user, uint32_t scanout) {
+    struct window_host *host = user;
+    push_event(host->event_dropped, scanout);
+}
 
 static void take_frame(void *user, const struct software_frame *frame) {
     struct window_host *host = user;
     struct window_scanout *scanout = &host->scanouts[frame->scanout];
     window_input_note_cursor(&host->input, frame->scanout, frame->cursor_visible);
     const bool has_pixels = front_buffer_put(&scanout->front, frame);
-    if (has_pixels && frame->damage_count > 0 && !atomic_exchange(&scanout->announced, true)) {
-        SDL_Event event = {.user = {.type = host->event_frame, .code = (Sint32)frame->scanout}};
-        sdl.PushEvent(&event);
+    if (has_pixels && frame->damage_count > 0) {
+        announce(host, frame->scanout);
     }
 }
 
@@ -65,42 +109,141 @@ static uint32_t get_index(const struct window_host *host, const struct window_sc
     return (uint32_t)(scanout - host->scanouts);
 }
 
-/* A frame of a scanout without a window may give it one. */
-static bool open_window(struct window_host *host, struct window_scanout *scanout, bool signal,
-                        uint32_t width, uint32_t height) {
-    if (!signal || scanout->unplugged ||
-        !window_view_open(&scanout->view, &host->options, get_index(host, scanout), width,
-                          height)) {
+static bool is_by_gpu(const struct window_host *host, const struct window_scanout *scanout) {
+    return host->screens && !screens_is_by_processor(host->screens, get_index(host, scanout));
+}
+
+static void get_mode(struct window_host *host, struct window_scanout *scanout,
+                     struct window_mode *out) {
+    if (is_by_gpu(host, scanout)) {
+        out->signal =
+            screens_get_mode(host->screens, get_index(host, scanout), &out->width, &out->height);
+        return;
+    }
+    front_buffer_lock(&scanout->front);
+    *out = (struct window_mode){scanout->front.signal, scanout->front.width, scanout->front.height};
+    front_buffer_unlock(&scanout->front);
+}
+
+/* Closes the window, now, or once the GPU has let go of it. */
+static void leave_window(struct window_host *host, struct window_scanout *scanout) {
+    if (!scanout->view.window || scanout->leaving) {
+        return;
+    }
+    window_input_note_display(&host->input, get_index(host, scanout), NULL, 0, 0);
+    host->open_count--;
+    if (!scanout->view.on_gpu) {
+        window_view_close(&scanout->view);
+        return;
+    }
+    scanout->leaving = true;
+    sdl.HideWindow(scanout->view.window);
+    screens_drop_surface(host->screens, get_index(host, scanout));
+}
+
+static bool open_view(struct window_host *host, struct window_scanout *scanout,
+                      const struct window_mode *mode, bool on_gpu) {
+    const uint32_t index = get_index(host, scanout);
+    if (!window_view_open(&scanout->view, &host->options, index, mode->width, mode->height,
+                          on_gpu)) {
+        return false;
+    }
+    if (on_gpu && !window_gpu_attach(host->screens, index, scanout->view.window)) {
+        window_view_close(&scanout->view);
         return false;
     }
     host->open_count++;
     return true;
 }
 
+/* A frame of a scanout without a window may give it one. */
+static bool open_window(struct window_host *host, struct window_scanout *scanout,
+                        const struct window_mode *mode) {
+    if (!mode->signal || scanout->unplugged) {
+        return false;
+    }
+    if (is_by_gpu(host, scanout)) {
+        if (open_view(host, scanout, mode, true)) {
+            return true;
+        }
+        screens_use_processor(host->screens, get_index(host, scanout));
+    }
+    return open_view(host, scanout, mode, false);
+}
+
 static void show_frame(struct window_host *host, struct window_scanout *scanout) {
+    struct window_mode mode;
     atomic_store(&scanout->announced, false);
-    front_buffer_lock(&scanout->front);
-    const uint32_t width = scanout->front.width, height = scanout->front.height;
-    const bool signal = scanout->front.signal;
-    front_buffer_unlock(&scanout->front);
+    get_mode(host, scanout, &mode);
+    if (scanout->view.on_gpu && !is_by_gpu(host, scanout)) {
+        leave_window(host, scanout);
+    }
     const bool is_new = !scanout->view.window;
-    if (is_new && !open_window(host, scanout, signal, width, height)) {
+    if (scanout->leaving || (is_new && !open_window(host, scanout, &mode))) {
         return;
     }
-    window_input_note_display(&host->input, get_index(host, scanout), scanout->view.window, width,
-                              height);
-    const bool other_mode = window_view_follow_mode(&scanout->view, &host->options, width, height);
-    window_view_draw(&scanout->view, &host->options, &scanout->front, is_new || other_mode);
+    window_input_note_display(&host->input, get_index(host, scanout), scanout->view.window,
+                              mode.width, mode.height);
+    const bool other_mode =
+        window_view_follow_mode(&scanout->view, &host->options, mode.width, mode.height);
+    if (!scanout->view.on_gpu) {
+        window_view_draw(&scanout->view, &host->options, &scanout->front, is_new || other_mode);
+    }
 }
 
 static void unplug(struct window_host *host, struct window_scanout *scanout) {
     scanout->unplugged = true;
-    if (scanout->view.window) {
-        window_input_note_display(&host->input, get_index(host, scanout), NULL, 0, 0);
-        window_view_close(&scanout->view);
-        host->open_count--;
+    leave_window(host, scanout);
+}
+
+/* ---- Vulkan in windows -------------------------------------------------------------------- */
+
+static void handle_failure(struct window_host *host, struct window_scanout *scanout) {
+    const uint64_t after_ns = scanout->retry_after_ns ? scanout->retry_after_ns : RETRY_FIRST_NS;
+    leave_window(host, scanout);
+    scanout->retry_due_ns = platform_now_ns() + after_ns;
+    scanout->retry_after_ns = 2 * after_ns < RETRY_LAST_NS ? 2 * after_ns : RETRY_LAST_NS;
+}
+
+static void handle_dropped(struct window_host *host, struct window_scanout *scanout) {
+    scanout->leaving = false;
+    window_view_close(&scanout->view);
+    show_frame(host, scanout);
+}
+
+/* The window that the processor draws into gives way to one with a surface. */
+static void try_again(struct window_host *host, struct window_scanout *scanout) {
+    struct window_mode mode;
+    scanout->retry_due_ns = 0;
+    if (!scanout->view.window || scanout->view.on_gpu || scanout->leaving) {
+        return; /* the next window tries by itself, or is closed */
+    }
+    get_mode(host, scanout, &mode);
+    leave_window(host, scanout);
+    if (!open_view(host, scanout, &mode, true)) {
+        show_frame(host, scanout);
     }
 }
+
+/* What the window has of Vulkan is as large as it, is drawn again, or not drawn while it is hidden. */
+static void fit_surface(struct window_host *host, struct window_scanout *scanout) {
+    uint32_t width = 0, height = 0;
+    if (!window_view_get_size(&scanout->view, &width, &height)) {
+        width = height = 0;
+    }
+    screens_resize(host->screens, get_index(host, scanout), width, height);
+}
+
+static void redraw(struct window_host *host, struct window_scanout *scanout) {
+    if (scanout->view.on_gpu) {
+        fit_surface(host, scanout);
+        screens_redraw(host->screens, get_index(host, scanout));
+    } else {
+        window_view_draw(&scanout->view, &host->options, &scanout->front, true);
+    }
+}
+
+/* ---- events of windows -------------------------------------------------------------------- */
 
 static void close_window(struct window_host *host, struct window_scanout *scanout) {
     unplug(host, scanout);
@@ -117,7 +260,7 @@ static void note_resize(struct window_host *host, struct window_scanout *scanout
     if (!host->options.keep_mode && window_view_get_size(&scanout->view, &width, &height)) {
         scanout->view.resize_due_ns = platform_now_ns() + RESIZE_REST_NS;
     }
-    window_view_draw(&scanout->view, &host->options, &scanout->front, true);
+    redraw(host, scanout);
 }
 
 static void tell_resize(struct window_host *host, struct window_scanout *scanout) {
@@ -132,7 +275,7 @@ static void tell_resize(struct window_host *host, struct window_scanout *scanout
 
 static void handle_window_event(struct window_host *host, const SDL_WindowEvent *event) {
     struct window_scanout *scanout = find(host, event->windowID);
-    if (!scanout) {
+    if (!scanout || scanout->leaving) {
         return;
     }
     switch (event->type) {
@@ -143,7 +286,15 @@ static void handle_window_event(struct window_host *host, const SDL_WindowEvent 
         note_resize(host, scanout);
         break;
     case SDL_EVENT_WINDOW_EXPOSED:
-        window_view_draw(&scanout->view, &host->options, &scanout->front, true);
+    case SDL_EVENT_WINDOW_SHOWN:
+    case SDL_EVENT_WINDOW_RESTORED:
+        redraw(host, scanout);
+        break;
+    case SDL_EVENT_WINDOW_HIDDEN:
+    case SDL_EVENT_WINDOW_MINIMIZED:
+        if (scanout->view.on_gpu) {
+            fit_surface(host, scanout);
+        }
         break;
     default:
         break;
@@ -165,6 +316,10 @@ static void handle_event(struct window_host *host, const SDL_Event *event) {
     window_input_handle(&host->input, event);
     if (event->type == host->event_frame) {
         show_frame(host, &host->scanouts[event->user.code]);
+    } else if (event->type == host->event_failed) {
+        handle_failure(host, &host->scanouts[event->user.code]);
+    } else if (event->type == host->event_dropped) {
+        handle_dropped(host, &host->scanouts[event->user.code]);
     } else if (event->type == host->event_plug) {
         handle_plug(host, (uint32_t)event->user.code / 2, event->user.code % 2);
     } else if (event->type >= SDL_EVENT_WINDOW_FIRST && event->type <= SDL_EVENT_WINDOW_LAST) {
@@ -172,19 +327,26 @@ static void handle_event(struct window_host *host, const SDL_Event *event) {
     }
 }
 
-/* Tells sizes that have rested; returns milliseconds until the next one, -1: none. */
-static int tell_rested_sizes(struct window_host *host) {
+/* Does `act` where it is due; makes *wait_ms, -1: for ever, end with it where it is not. */
+static void act_when_due(struct window_host *host, struct window_scanout *scanout, uint64_t due_ns,
+                         void (*act)(struct window_host *host, struct window_scanout *scanout),
+                         int *wait_ms) {
     const uint64_t now_ns = platform_now_ns();
+    if (due_ns != 0 && due_ns <= now_ns) {
+        act(host, scanout);
+    } else if (due_ns != 0) {
+        const int left_ms = (int)((due_ns - now_ns) / 1000000) + 1;
+        *wait_ms = *wait_ms < 0 || left_ms < *wait_ms ? left_ms : *wait_ms;
+    }
+}
+
+/* Does what is due; returns milliseconds until the next, -1: none. */
+static int act_on_time(struct window_host *host) {
     int wait_ms = -1;
     for (uint32_t i = 0; i < host->options.scanout_count; i++) {
         struct window_scanout *scanout = &host->scanouts[i];
-        const uint64_t due_ns = scanout->view.resize_due_ns;
-        if (due_ns != 0 && due_ns <= now_ns) {
-            tell_resize(host, scanout);
-        } else if (due_ns != 0) {
-            const int left_ms = (int)((due_ns - now_ns) / 1000000) + 1;
-            wait_ms = wait_ms < 0 || left_ms < wait_ms ? left_ms : wait_ms;
-        }
+        act_when_due(host, scanout, scanout->view.resize_due_ns, tell_resize, &wait_ms);
+        act_when_due(host, scanout, scanout->retry_due_ns, try_again, &wait_ms);
     }
     return wait_ms;
 }
@@ -192,7 +354,7 @@ static int tell_rested_sizes(struct window_host *host) {
 void window_host_run(struct window_host *host) {
     while (!atomic_load(&host->stopped)) {
         SDL_Event event;
-        const int wait_ms = tell_rested_sizes(host);
+        const int wait_ms = act_on_time(host);
         const bool came =
             wait_ms < 0 ? sdl.WaitEvent(&event) : sdl.WaitEventTimeout(&event, wait_ms);
         if (came) {
@@ -203,15 +365,12 @@ void window_host_run(struct window_host *host) {
 
 void window_host_stop(struct window_host *host) {
     atomic_store(&host->stopped, true);
-    SDL_Event event = {.user = {.type = host->event_stop}};
-    sdl.PushEvent(&event);
+    push_event(host->event_stop, 0);
 }
 
 void window_host_plug(struct window_host *host, uint32_t scanout, bool connected) {
     if (scanout < host->options.scanout_count) {
-        SDL_Event event = {
-            .user = {.type = host->event_plug, .code = (Sint32)scanout * 2 + connected}};
-        sdl.PushEvent(&event);
+        push_event(host->event_plug, scanout * 2 + connected);
     }
 }
 
@@ -304,6 +463,41 @@ static void finish_fronts(struct window_host *host) {
     }
 }
 
+static bool register_events(struct window_host *host) {
+    uint32_t *const events[] = {&host->event_frame, &host->event_stop, &host->event_plug,
+                                &host->event_failed, &host->event_dropped};
+    const int count = sizeof(events) / sizeof(events[0]);
+    const uint32_t first = sdl.RegisterEvents(count);
+    for (int i = 0; i < count; i++) {
+        *events[i] = first + (uint32_t)i;
+    }
+    return first;
+}
+
+/* With Vulkan where it is wanted and there, else without. */
+static int create_presenter(struct window_host *host, char *reason, size_t reason_size) {
+    const enum window_present present = host->options.present;
+    struct screens_options screens = {.sink = take_frame,
+                                      .changed = note_change,
+                                      .failed = note_failure,
+                                      .dropped = note_dropped,
+                                      .user = host};
+    if (present != WINDOW_PRESENT_SOFTWARE) {
+        int error = window_gpu_open(&host->options, &screens, &host->screens, reason, reason_size);
+        if (!error) {
+            host->software = screens_get_presenter(host->screens);
+            return 0;
+        }
+        if (present != WINDOW_PRESENT_AUTO) {
+            return error;
+        }
+        log_info("display: windows are drawn by the processor: %s", reason);
+    }
+    snprintf(reason, reason_size, "there is no memory for windows");
+    return software_presenter_create(host->options.scanout_count, take_frame, host,
+                                     &host->software);
+}
+
 int window_host_create(const struct window_options *options, struct window_host **out, char *reason,
                        size_t reason_size) {
     if (options->scanout_count == 0 || options->scanout_count > PRESENTER_SCANOUTS_MAX) {
@@ -316,33 +510,30 @@ int window_host_create(const struct window_options *options, struct window_host 
         return -ENODEV;
     }
     int error = -ENOMEM;
+    snprintf(reason, reason_size, "there is no memory for windows");
     struct window_host *host = calloc(1, sizeof(*host));
     if (!host) {
         goto error_host;
     }
     host->options = *options;
     window_input_init(&host->input, options->scale);
-    host->event_frame = sdl.RegisterEvents(3);
-    host->event_stop = host->event_frame + 1;
-    host->event_plug = host->event_frame + 2;
-    error = host->event_frame ? init_fronts(host) : -ENOMEM;
+    error = register_events(host) ? init_fronts(host) : -ENOMEM;
     if (error) {
         goto error_fronts;
     }
-    error = software_presenter_create(options->scanout_count, take_frame, host, &host->software);
+    error = create_presenter(host, reason, reason_size);
     if (error) {
-        goto error_software;
+        goto error_presenter;
     }
     *out = host;
     return 0;
 
-error_software:
+error_presenter:
     finish_fronts(host);
 error_fronts:
     free(host);
 error_host:
     sdl.QuitSubSystem(SDL_INIT_VIDEO);
-    snprintf(reason, reason_size, "there is no memory for windows");
     return error;
 }
 
@@ -350,7 +541,11 @@ void window_host_destroy(struct window_host *host) {
     if (!host) {
         return;
     }
-    host->software->ops->destroy(host->software);
+    if (host->screens) {
+        screens_destroy(host->screens);
+    } else {
+        host->software->ops->destroy(host->software);
+    }
     for (uint32_t i = 0; i < host->options.scanout_count; i++) {
         window_view_close(&host->scanouts[i].view);
     }

@@ -13,10 +13,19 @@
 #include "display/scaling.h"
 #include "input/seat.h"
 
+enum window_present {
+    WINDOW_PRESENT_AUTO, /* as FIFO where Vulkan has a GPU that presents, else as SOFTWARE */
+    WINDOW_PRESENT_SOFTWARE,
+    WINDOW_PRESENT_FIFO, /* a swapchain, in the mode of this name */
+    WINDOW_PRESENT_MAILBOX,
+    WINDOW_PRESENT_IMMEDIATE,
+};
+
 struct window_options {
     uint32_t scanout_count; /* 1 … PRESENTER_SCANOUTS_MAX */
     const char *title;      /* borrowed for the host's life */
     enum display_scale scale;
+    enum window_present present;
     bool full_screen;
     /* The first display's for full_screen, counted from 1, the next displays' follow; 0: any. */
     uint32_t monitor;
@@ -34,8 +43,8 @@ bool window_host_is_possible(void);
 /* Whether a screen feels fingers. Main thread. */
 bool window_host_feels_touch(void);
 
-/* Main thread. 0, or a negative errno and a sentence in `reason` (-ENODEV: there is no screen,
- * -ENOTSUP: built without SDL). */
+/* Main thread. 0, or a negative errno and a sentence in `reason` (-ENODEV: there is no screen, or no
+ * swapchain where one was asked for, -ENOTSUP: built without SDL). */
 int window_host_create(const struct window_options *options, struct window_host **out, char *reason,
                        size_t reason_size);
 /* The presenter that draws into the windows. It is the host's, which destroys it. */

@@ -20,7 +20,7 @@ static void set_pixel_size(struct window_view *view, uint32_t width, uint32_t he
 }
 
 bool window_view_open(struct window_view *view, const struct window_options *options,
-                      uint32_t scanout, uint32_t width, uint32_t height) {
+                      uint32_t scanout, uint32_t width, uint32_t height, bool on_gpu) {
     char title[128];
     if (options->scanout_count == 1) {
         snprintf(title, sizeof(title), "%s", options->title);
@@ -28,13 +28,14 @@ bool window_view_open(struct window_view *view, const struct window_options *opt
         snprintf(title, sizeof(title), "%s, display %u", options->title, scanout + 1);
     }
     const SDL_WindowFlags flags =
-        SDL_WINDOW_RESIZABLE | SDL_WINDOW_HIGH_PIXEL_DENSITY |
+        SDL_WINDOW_RESIZABLE | SDL_WINDOW_HIGH_PIXEL_DENSITY | (on_gpu ? SDL_WINDOW_VULKAN : 0) |
         (options->full_screen && !options->monitor ? SDL_WINDOW_FULLSCREEN : 0);
     view->window = sdl.CreateWindow(title, (int)width, (int)height, flags);
     if (!view->window) {
         log_error("display: no window for scanout %u: %s", scanout, sdl.GetError());
         return false;
     }
+    view->on_gpu = on_gpu;
     view->width = width;
     view->height = height;
     view->resize_due_ns = 0;

@@ -11,16 +11,17 @@
 
 struct window_view {
     SDL_Window *window; /* NULL: not open */
+    bool on_gpu;        /* it has a surface of Vulkan */
     /* The mode of the guest that the window was last made to fit, pixels. */
     uint32_t width, height;
     /* A size that the person gave the window, and when it is told; 0: none. */
     uint64_t resize_due_ns;
 };
 
-/* Opens the window for a picture of `width` × `height` pixels. False, with a message, where the
- * toolkit refuses. */
+/* Opens the window for a picture of `width` × `height` pixels; `on_gpu`: for a surface of Vulkan, not
+ * for window_view_draw. False, with a message, where the toolkit refuses. */
 bool window_view_open(struct window_view *view, const struct window_options *options,
-                      uint32_t scanout, uint32_t width, uint32_t height);
+                      uint32_t scanout, uint32_t width, uint32_t height, bool on_gpu);
 void window_view_close(struct window_view *view);
 
 /* Draws what has changed, or, with `all`, everything, into the open window. */

@@ -93,7 +93,7 @@ def run_all(guest, device, arguments):
 
 def parse_arguments():
     parser = options.parser(__doc__)
-    parser.add_argument("--gpu", choices=["vesper", "window", "stock"], default="vesper")
+    parser.add_argument("--gpu", choices=["vesper", "window", "swapchain", "stock"], default="vesper")
     parser.add_argument("--keep", type=pathlib.Path, help="folder for pictures that differ")
     parser.add_argument("program", nargs="*")
     return parser.parse_args()
@@ -103,7 +103,9 @@ def make_gpu(arguments):
     if arguments.gpu == "stock":
         return gpu.Stock()
     if arguments.gpu == "window":
-        return gpu.Window(arguments.vesper)
+        return gpu.Window(arguments.vesper, ",present=software")
+    if arguments.gpu == "swapchain":
+        return gpu.Window(arguments.vesper, ",present=fifo")
     return gpu.Vesper(arguments.vesper)
 
 

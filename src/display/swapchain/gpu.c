@@ -139,6 +139,20 @@ static bool is_processor(const struct screen_instance *instance, VkPhysicalDevic
     return all.properties.deviceType == VK_PHYSICAL_DEVICE_TYPE_CPU;
 }
 
+bool screen_instance_has_gpu(const struct screen_instance *instance) {
+    VkPhysicalDevice devices[DEVICES_MAX];
+    uint32_t count = DEVICES_MAX;
+    if (instance->vk.EnumeratePhysicalDevices(instance->handle, &count, devices) < VK_SUCCESS) {
+        return false;
+    }
+    for (uint32_t i = 0; i < count; i++) {
+        if (!is_processor(instance, devices[i])) {
+            return true;
+        }
+    }
+    return false;
+}
+
 int screen_gpu_open(const struct screen_instance *instance, VkSurfaceKHR surface,
                     struct screen_gpu *out, char *reason, size_t reason_size) {
     VkPhysicalDevice devices[DEVICES_MAX];

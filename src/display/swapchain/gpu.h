@@ -55,6 +55,9 @@ int screen_instance_open(const char *const *extensions, uint32_t count, struct s
 /* After all of its surfaces and devices. One that is not open is ignored. */
 void screen_instance_close(struct screen_instance *instance);
 
+/* Whether there is a device that is not the processor. */
+bool screen_instance_has_gpu(const struct screen_instance *instance);
+
 struct screen_gpu {
     const struct screen_instance *instance;
     VkPhysicalDevice physical;

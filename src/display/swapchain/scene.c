@@ -21,11 +21,9 @@ static bool is_same_picture(const struct display_view *a, const struct display_v
            memcmp(&a->source, &b->source, sizeof(a->source)) == 0;
 }
 
-static void tell_changed(struct screen_scene *scene, bool other_mode) {
-    if (other_mode) {
-        publish_mode(scene);
-        scene->options->changed(scene->options->user, scene->index);
-    }
+static void tell_changed(struct screen_scene *scene) {
+    publish_mode(scene);
+    scene->options->changed(scene->options->user, scene->index);
 }
 
 /* Takes over a flushed picture; false where it is the one that was shown. */
@@ -39,7 +37,9 @@ static bool take_view(struct screen_scene *scene, const struct display_view *vie
     display_view_drop(&old);
     scene->width = view->source.width;
     scene->height = view->source.height;
-    tell_changed(scene, other_mode);
+    if (other_mode) {
+        tell_changed(scene);
+    }
     return !same;
 }
 
@@ -51,6 +51,9 @@ static void take_cursor(struct screen_scene *scene, const struct display_update 
         cursor->hot_y = update->cursor.hot_y;
         memcpy(cursor->pixels, update->cursor.pixels, sizeof(cursor->pixels));
         scene->cursor_loaded = false;
+        if (atomic_exchange(&scene->shows_cursor, cursor->visible) != cursor->visible) {
+            tell_changed(scene);
+        }
     }
     if (update->cursor_place_new) {
         cursor->x = update->cursor.x;
@@ -266,7 +269,7 @@ const struct display_update *screen_scene_take(struct screen_scene *scene,
     if (blank) {
         display_view_drop(&scene->view);
         scene->kept = false;
-        tell_changed(scene, true);
+        tell_changed(scene);
     }
     if (open && blank) {
         screen_sources_forget(&scene->screen.sources);

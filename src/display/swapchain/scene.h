@@ -20,6 +20,7 @@ struct screen_scene {
     _Atomic(bool) by_processor; /* the GPU is lost, until the window has another surface */
     bool composed; /* the processor has the whole picture */
     _Atomic(enum screen_path) path;
+    _Atomic(bool) shows_cursor;
     _Atomic(uint64_t) mode; /* as screens_get_mode gives it, packed */
 
     struct display_view view; /* empty: nothing is shown */

@@ -171,6 +171,24 @@ void screens_resize(struct screens *screens, uint32_t scanout, uint32_t width, u
     screen_resize(&screens->members[scanout].scene.screen, width, height);
 }
 
+void screens_redraw(struct screens *screens, uint32_t scanout) {
+    screen_want(&screens->members[scanout].scene.screen);
+    software_presenter_wake(screens->software, scanout);
+}
+
+void screens_use_processor(struct screens *screens, uint32_t scanout) {
+    atomic_store(&screens->members[scanout].scene.by_processor, true);
+    software_presenter_wake(screens->software, scanout);
+}
+
+bool screens_have_gpu(struct screens *screens) {
+    return screen_instance_has_gpu(&screens->instance);
+}
+
+bool screens_shows_cursor(struct screens *screens, uint32_t scanout) {
+    return atomic_load(&screens->members[scanout].scene.shows_cursor);
+}
+
 bool screens_get_mode(struct screens *screens, uint32_t scanout, uint32_t *out_width,
                       uint32_t *out_height) {
     const uint64_t mode = atomic_load(&screens->members[scanout].scene.mode);

@@ -49,7 +49,7 @@ struct screens_options {
     bool read_images;
     /* Gets what the processor composes, and the answers of software_presenter_refresh. */
     software_sink sink;
-    /* Another size, or a picture where there was none; on the presenter's thread. */
+    /* Another size, a picture or a cursor where there was none; on the presenter's thread. */
     void (*changed)(void *user, uint32_t scanout);
     /* From here on the processor composes; on a thread of the scanout. */
     void (*failed)(void *user, uint32_t scanout, const char *reason);
@@ -79,9 +79,18 @@ void screens_give_surface(struct screens *screens, uint32_t scanout, VkSurfaceKH
 void screens_drop_surface(struct screens *screens, uint32_t scanout);
 void screens_resize(struct screens *screens, uint32_t scanout, uint32_t width, uint32_t height);
 
+/* The window is to be drawn again, though nothing has changed. */
+void screens_redraw(struct screens *screens, uint32_t scanout);
+/* There can be no surface: the processor composes. */
+void screens_use_processor(struct screens *screens, uint32_t scanout);
+
+/* Whether there is a device that is not the processor. */
+bool screens_have_gpu(struct screens *screens);
 /* The size of what the scanout shows, or last showed; false where it shows nothing. */
 bool screens_get_mode(struct screens *screens, uint32_t scanout, uint32_t *out_width,
                       uint32_t *out_height);
+/* Whether the guest shows a cursor on it. */
+bool screens_shows_cursor(struct screens *screens, uint32_t scanout);
 /* Whether the processor composes it. */
 bool screens_is_by_processor(struct screens *screens, uint32_t scanout);
 /* How it comes to the screen, and how many frames have been presented by a swapchain. */
