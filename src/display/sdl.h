@@ -13,11 +13,12 @@
 /* clang-format off */
 #define SDL_FUNCTIONS(use)                                                                        \
     use(BlitSurface) use(BlitSurfaceScaled) use(ClearSurface) use(CreateSurfaceFrom)              \
-    use(CreateWindow) use(DestroySurface) use(DestroyWindow) use(GetError) use(GetWindowFlags)    \
-    use(GetWindowFromID) use(GetWindowPixelDensity) use(GetWindowSizeInPixels)                    \
-    use(GetWindowSurface) use(InitSubSystem) use(PushEvent) use(QuitSubSystem)                    \
-    use(RegisterEvents) use(SetHint) use(SetWindowSize) use(UpdateWindowSurface)                  \
-    use(UpdateWindowSurfaceRects) use(WaitEvent) use(WaitEventTimeout)                            \
+    use(CreateWindow) use(DestroySurface) use(DestroyWindow) use(GetCurrentVideoDriver)           \
+    use(GetError) use(GetWindowFlags) use(GetWindowFromID) use(GetWindowPixelDensity)             \
+    use(GetWindowSizeInPixels) use(GetWindowSurface) use(HideWindow) use(InitSubSystem)           \
+    use(PushEvent) use(QuitSubSystem) use(RegisterEvents) use(SetHint) use(SetWindowSize)         \
+    use(ShowWindow) use(UpdateWindowSurface) use(UpdateWindowSurfaceRects) use(WaitEvent)         \
+    use(WaitEventTimeout)                                                                         \
     /* of monitors */                                                                             \
     use(free) use(GetCurrentDisplayMode) use(GetDisplayBounds) use(GetDisplayContentScale)        \
     use(GetDisplays) use(GetPrimaryDisplay) use(SetWindowFullscreen) use(SetWindowPosition)       \
@@ -27,8 +28,7 @@
     use(HideCursor) use(SetWindowKeyboardGrab) use(SetWindowMouseGrab)                            \
     use(SetWindowRelativeMouseMode) use(SetWindowTitle) use(ShowCursor)                           \
     /* of Vulkan */                                                                               \
-    use(HideWindow) use(Vulkan_CreateSurface) use(Vulkan_GetInstanceExtensions)                   \
-    use(Vulkan_LoadLibrary)
+    use(Vulkan_CreateSurface) use(Vulkan_GetInstanceExtensions) use(Vulkan_LoadLibrary)
 /* clang-format on */
 
 struct sdl {

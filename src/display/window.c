@@ -4,6 +4,7 @@
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "display/front_buffer.h"
 #include "display/monitor.h"
@@ -267,7 +268,7 @@ static void tell_resize(struct window_host *host, struct window_scanout *scanout
     uint32_t width, height;
     scanout->view.resize_due_ns = 0;
     if (!window_view_get_size(&scanout->view, &width, &height) ||
-        (width == scanout->view.width && height == scanout->view.height)) {
+        !window_view_is_news(&scanout->view, width, height)) {
         return;
     }
     software_presenter_resize(host->software, get_index(host, scanout), width, height);
@@ -407,6 +408,19 @@ struct presenter *window_host_get_presenter(struct window_host *host) {
 
 /* ---- creation ----------------------------------------------------------------------------- */
 
+/* Where the toolkit can show memory itself it must: it would otherwise draw through a GPU, for which
+ * the main thread would wait, and with the first picture it would put another window in the place of
+ * each that was opened, losing what was asked of that one. */
+static void avoid_gpu(void) {
+    static const char *const drivers[] = {"x11", "wayland"};
+    const char *driver = sdl.GetCurrentVideoDriver();
+    for (size_t i = 0; driver && i < sizeof(drivers) / sizeof(drivers[0]); i++) {
+        if (strcmp(driver, drivers[i]) == 0) {
+            sdl.SetHint(SDL_HINT_FRAMEBUFFER_ACCELERATION, "0");
+        }
+    }
+}
+
 /* NULL, or why there are no windows. */
 static const char *start_toolkit(void) {
     const char *why = sdl_open();
@@ -418,7 +432,11 @@ static const char *start_toolkit(void) {
     sdl.SetHint(SDL_HINT_VIDEO_ALLOW_SCREENSAVER, "1");
     sdl.SetHint(SDL_HINT_QUIT_ON_LAST_WINDOW_CLOSE, "0");
     sdl.SetHint(SDL_HINT_APP_NAME, "Vesper");
-    return sdl.InitSubSystem(SDL_INIT_VIDEO) ? NULL : sdl.GetError();
+    if (!sdl.InitSubSystem(SDL_INIT_VIDEO)) {
+        return sdl.GetError();
+    }
+    avoid_gpu();
+    return NULL;
 }
 
 bool window_host_is_possible(void) {
@@ -498,6 +516,14 @@ static int create_presenter(struct window_host *host, char *reason, size_t reaso
                                      &host->software);
 }
 
+static void destroy_presenter(struct window_host *host) {
+    if (host->screens) {
+        screens_destroy(host->screens);
+    } else {
+        host->software->ops->destroy(host->software);
+    }
+}
+
 int window_host_create(const struct window_options *options, struct window_host **out, char *reason,
                        size_t reason_size) {
     if (options->scanout_count == 0 || options->scanout_count > PRESENTER_SCANOUTS_MAX) {
@@ -525,9 +551,17 @@ int window_host_create(const struct window_options *options, struct window_host 
     if (error) {
         goto error_presenter;
     }
+    /* Without any window the toolkit would look for events a thousand times a second. */
+    if (!window_view_prepare(&host->scanouts[0].view, &host->options, 0, host->screens)) {
+        snprintf(reason, reason_size, "no window can be made");
+        error = -ENODEV;
+        goto error_window;
+    }
     *out = host;
     return 0;
 
+error_window:
+    destroy_presenter(host);
 error_presenter:
     finish_fronts(host);
 error_fronts:
@@ -541,13 +575,9 @@ void window_host_destroy(struct window_host *host) {
     if (!host) {
         return;
     }
-    if (host->screens) {
-        screens_destroy(host->screens);
-    } else {
-        host->software->ops->destroy(host->software);
-    }
+    destroy_presenter(host);
     for (uint32_t i = 0; i < host->options.scanout_count; i++) {
-        window_view_close(&host->scanouts[i].view);
+        window_view_finish(&host->scanouts[i].view);
     }
     finish_fronts(host);
     free(host);

@@ -5,6 +5,8 @@
 #include "display/monitor.h"
 #include "util/log.h"
 
+#define SIZE_UNTIL_OPEN 64 /* points; nobody sees it */
+
 static int to_points(uint32_t pixels, float density) {
     const int points = (int)((float)pixels / density + 0.5f);
     return points > 0 ? points : 1;
@@ -19,8 +21,11 @@ static void set_pixel_size(struct window_view *view, uint32_t width, uint32_t he
     sdl.SetWindowSize(view->window, to_points(width, density), to_points(height, density));
 }
 
-bool window_view_open(struct window_view *view, const struct window_options *options,
-                      uint32_t scanout, uint32_t width, uint32_t height, bool on_gpu) {
+bool window_view_prepare(struct window_view *view, const struct window_options *options,
+                         uint32_t scanout, bool on_gpu) {
+    if (view->kept[on_gpu]) {
+        return true;
+    }
     char title[128];
     if (options->scanout_count == 1) {
         snprintf(title, sizeof(title), "%s", options->title);
@@ -28,19 +33,34 @@ bool window_view_open(struct window_view *view, const struct window_options *opt
         snprintf(title, sizeof(title), "%s, display %u", options->title, scanout + 1);
     }
     const SDL_WindowFlags flags =
-        SDL_WINDOW_RESIZABLE | SDL_WINDOW_HIGH_PIXEL_DENSITY | (on_gpu ? SDL_WINDOW_VULKAN : 0) |
+        SDL_WINDOW_HIDDEN | SDL_WINDOW_RESIZABLE | SDL_WINDOW_HIGH_PIXEL_DENSITY |
+        (on_gpu ? SDL_WINDOW_VULKAN : 0) |
         (options->full_screen && !options->monitor ? SDL_WINDOW_FULLSCREEN : 0);
-    view->window = sdl.CreateWindow(title, (int)width, (int)height, flags);
-    if (!view->window) {
+    view->kept[on_gpu] = sdl.CreateWindow(title, SIZE_UNTIL_OPEN, SIZE_UNTIL_OPEN, flags);
+    if (!view->kept[on_gpu]) {
         log_error("display: no window for scanout %u: %s", scanout, sdl.GetError());
+    }
+    return view->kept[on_gpu];
+}
+
+bool window_view_open(struct window_view *view, const struct window_options *options,
+                      uint32_t scanout, uint32_t width, uint32_t height, bool on_gpu) {
+    if (!window_view_prepare(view, options, scanout, on_gpu)) {
         return false;
     }
-    view->on_gpu = on_gpu;
-    view->width = width;
-    view->height = height;
-    view->resize_due_ns = 0;
+    *view = (struct window_view){
+        .window = view->kept[on_gpu],
+        .on_gpu = on_gpu,
+        .kept = {view->kept[0], view->kept[1]},
+        .width = width,
+        .height = height,
+    };
     if (!options->full_screen) {
         set_pixel_size(view, width, height);
+    }
+    sdl.ShowWindow(view->window);
+    if (!options->full_screen) {
+        set_pixel_size(view, width, height); /* the screen where it is may have other points */
     } else if (options->monitor) {
         display_monitor_fill(view->window, options->monitor + scanout);
     }
@@ -49,7 +69,16 @@ bool window_view_open(struct window_view *view, const struct window_options *opt
 
 void window_view_close(struct window_view *view) {
     if (view->window) {
-        sdl.DestroyWindow(view->window);
+        sdl.HideWindow(view->window);
+    }
+    *view = (struct window_view){.kept = {view->kept[0], view->kept[1]}};
+}
+
+void window_view_finish(struct window_view *view) {
+    for (int on_gpu = 0; on_gpu < 2; on_gpu++) {
+        if (view->kept[on_gpu]) {
+            sdl.DestroyWindow(view->kept[on_gpu]);
+        }
     }
     *view = (struct window_view){0};
 }
@@ -73,6 +102,7 @@ bool window_view_follow_mode(struct window_view *view, const struct window_optio
     }
     view->width = width;
     view->height = height;
+    view->told_width = view->told_height = 0;
     uint32_t now_width, now_height;
     const bool fits = window_view_get_size(view, &now_width, &now_height) && now_width == width &&
                       now_height == height;
@@ -80,6 +110,18 @@ bool window_view_follow_mode(struct window_view *view, const struct window_optio
     if (!fits && !options->full_screen && !(sdl.GetWindowFlags(view->window) & fixed)) {
         set_pixel_size(view, width, height);
     }
+    return true;
+}
+
+bool window_view_is_news(struct window_view *view, uint32_t width, uint32_t height) {
+    const bool was_told = view->told_width != 0;
+    const uint32_t known_width = was_told ? view->told_width : view->width;
+    const uint32_t known_height = was_told ? view->told_height : view->height;
+    if (width == known_width && height == known_height) {
+        return false;
+    }
+    view->told_width = width;
+    view->told_height = height;
     return true;
 }
 

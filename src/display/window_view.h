@@ -12,17 +12,29 @@
 struct window_view {
     SDL_Window *window; /* NULL: not open */
     bool on_gpu;        /* it has a surface of Vulkan */
+    /* The processor's and Vulkan's, where they have been open; hidden where they are not: the toolkit
+     * wakes the main thread through the newest window, from other threads, of which none may find
+     * that it has just gone. */
+    SDL_Window *kept[2];
     /* The mode of the guest that the window was last made to fit, pixels. */
     uint32_t width, height;
-    /* A size that the person gave the window, and when it is told; 0: none. */
+    /* When a size that the person gave the window is told; 0: there is none to tell. */
     uint64_t resize_due_ns;
+    /* The size that was told since the guest took a mode; 0: none. */
+    uint32_t told_width, told_height;
 };
 
-/* Opens the window for a picture of `width` × `height` pixels; `on_gpu`: for a surface of Vulkan, not
- * for window_view_draw. False, with a message, where the toolkit refuses. */
+/* Has a window, which nobody sees yet; `on_gpu`: for a surface of Vulkan, not for window_view_draw.
+ * False, with a message, where the toolkit refuses. */
+bool window_view_prepare(struct window_view *view, const struct window_options *options,
+                         uint32_t scanout, bool on_gpu);
+/* Opens it for a picture of `width` × `height` pixels. False as above. */
 bool window_view_open(struct window_view *view, const struct window_options *options,
                       uint32_t scanout, uint32_t width, uint32_t height, bool on_gpu);
+/* Hides it. */
 void window_view_close(struct window_view *view);
+/* Destroys it. Nobody wakes the main thread any more. */
+void window_view_finish(struct window_view *view);
 
 /* Draws what has changed, or, with `all`, everything, into the open window. */
 void window_view_draw(struct window_view *view, const struct window_options *options,
@@ -32,6 +44,10 @@ void window_view_draw(struct window_view *view, const struct window_options *opt
  * the mode is the one that it had. */
 bool window_view_follow_mode(struct window_view *view, const struct window_options *options,
                              uint32_t width, uint32_t height);
+
+/* Whether the guest, which has its mode and what it was told since, has to hear of this size of the
+ * open window; it counts as told then. */
+bool window_view_is_news(struct window_view *view, uint32_t width, uint32_t height);
 
 /* The window's size in pixels; false where it is hidden or empty. */
 bool window_view_get_size(const struct window_view *view, uint32_t *out_width,
