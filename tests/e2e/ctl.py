@@ -58,9 +58,10 @@ class World:
         """vesper serve, once it can be found; `name`: None for none."""
         gpu = self.folder / f"gpu-{name}"
         words = ["--name", name] if name else []
-        process = subprocess.Popen([self.vesper, "serve", "--socket", gpu, *words, *arguments],
-                                   env=self.env, stdin=subprocess.DEVNULL,
-                                   stderr=subprocess.DEVNULL)
+        log = self.folder / f"{name}.log"
+        with log.open("wb") as errors:
+            process = subprocess.Popen([self.vesper, "serve", "--socket", gpu, *words, *arguments],
+                                       env=self.env, stdin=subprocess.DEVNULL, stderr=errors)
         try:
             path = self.sockets / f"{name or process.pid}.control"
             deadline = time.monotonic() + SECONDS
@@ -69,6 +70,9 @@ class World:
                 expect(time.monotonic() < deadline, "there is no control socket")
                 time.sleep(0.02)
             yield process
+        except BaseException:
+            print("-- its log:", log.read_text(errors="replace"), sep="\n", file=sys.stderr)
+            raise
         finally:
             process.send_signal(signal.SIGTERM)
             try:
