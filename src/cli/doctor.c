@@ -11,6 +11,8 @@
 #include "platform/sandbox.h"
 #include "renderer/driver.h"
 #include "renderer/extension_list.h"
+#include "renderer/instance.h"
+#include "renderer/manifests.h"
 #include "renderer/report.h"
 #include "renderer/version.h"
 
@@ -91,6 +93,9 @@ static void put_device(const struct report_device *report, void *user) {
     }
     put_guest_version(sheet, report);
     sheet_flag(sheet, "portability subset", report->has_portability_subset);
+    if (report->no_portability) {
+        sheet_text(sheet, "it lacks, and guests cannot be told", report->no_portability);
+    }
     put_memory(sheet, report);
     if (!report->refusal) {
         put_extensions(sheet, report);
@@ -100,14 +105,25 @@ static void put_device(const struct report_device *report, void *user) {
 
 /* ---- the host ---------------------------------------------------------------------------- */
 
+static void put_place(const char *place, const char *variable, void *user) {
+    (void)variable; /* has a line of its own */
+    sheet_text(user, "-", place);
+}
+
 static void put_searched(struct sheet *sheet) {
-    static const char *const variables[] = {"VK_DRIVER_FILES", "VK_ICD_FILENAMES",
-                                            "VK_ADD_DRIVER_FILES", "VK_LOADER_DRIVERS_SELECT",
-                                            "VK_LOADER_DRIVERS_DISABLE"};
+    static const char *const variables[] = {
+        DRIVER_LIBRARY_VARIABLE, "VK_DRIVER_FILES",          "VK_ICD_FILENAMES",
+        "VK_ADD_DRIVER_FILES",   "VK_LOADER_DRIVERS_SELECT", "VK_LOADER_DRIVERS_DISABLE"};
     sheet_open(sheet, "libraries searched", true);
-    for (const char *const *name = platform_vulkan_libraries(); *name; name++) {
+    const char *own = getenv(DRIVER_LIBRARY_VARIABLE);
+    const char *const alone[] = {own, NULL};
+    const char *const *name = own && *own ? alone : platform_vulkan_libraries();
+    for (; *name; name++) {
         sheet_text(sheet, "-", *name);
     }
+    sheet_close(sheet);
+    sheet_open(sheet, "manifests searched in", true);
+    manifests_for_each_place(put_place, sheet);
     sheet_close(sheet);
     sheet_open(sheet, "variables that choose drivers", false);
     for (size_t i = 0; i < sizeof(variables) / sizeof(variables[0]); i++) {
@@ -143,6 +159,19 @@ static const char *choose_advice(const struct doctor *doctor, bool has_library,
     return doctor->usable_count ? NULL : "update the driver: each device says what it lacks";
 }
 
+static void put_instance(struct doctor *doctor, const struct report_host *host) {
+    struct sheet *sheet = &doctor->sheet;
+    sheet_flag(sheet, "opened without a loader", driver_is_direct());
+    sheet_format(sheet, "vkCreateInstance", "%d", (int)host->instance_result);
+    if (host->library_version < VK_API_VERSION_1_1) {
+        sheet_text(sheet, "why not", "the Vulkan library is older than version 1.1");
+    } else if (host->instance_result == VK_ERROR_INCOMPATIBLE_DRIVER || !doctor->device_count) {
+        char why[MANIFESTS_TEXT_BYTES];
+        instance_explain_incompatible(why, sizeof(why));
+        sheet_text(sheet, "why not", why);
+    }
+}
+
 static void put_vulkan(struct doctor *doctor, const char **advice) {
     struct sheet *sheet = &doctor->sheet;
     struct report_host host = {0};
@@ -155,7 +184,7 @@ static void put_vulkan(struct doctor *doctor, const char **advice) {
         put_devices(doctor, &host);
         put_version(sheet, "version of the library", host.library_version);
         sheet_flag(sheet, "portability enumeration", host.lists_portability);
-        sheet_format(sheet, "vkCreateInstance", "%d", (int)host.instance_result);
+        put_instance(doctor, &host);
     } else {
         sheet_text(sheet, "why not", reason);
     }

@@ -261,6 +261,18 @@ const char *const *platform_vulkan_libraries(void) {
     return names;
 }
 
+/* Homebrew's loader has the folders of its own prefix built in. */
+const char *const *platform_vulkan_folders(void) {
+    static const char *const folders[] = {
+        "/etc/vulkan",
+        "/opt/homebrew/etc/vulkan",
+        "/opt/homebrew/share/vulkan",
+        "/usr/local/etc/vulkan",
+        NULL,
+    };
+    return folders;
+}
+
 const char *const *platform_sdl_libraries(void) {
     static const char *const names[] = {
         "libSDL3.0.dylib",

@@ -309,6 +309,11 @@ const char *const *platform_vulkan_libraries(void) {
     return names;
 }
 
+const char *const *platform_vulkan_folders(void) {
+    static const char *const folders[] = {"/etc/vulkan", NULL};
+    return folders;
+}
+
 const char *const *platform_sdl_libraries(void) {
     static const char *const names[] = {"libSDL3.so.0", NULL};
     return names;

@@ -146,7 +146,10 @@ void platform_raise_descriptor_limit(void);
 /* Names under which the Vulkan loader, or a driver that can replace it, may be opened with
  * dlopen: a NULL-terminated list in order of preference, static storage. */
 const char *const *platform_vulkan_libraries(void);
-/* The same for SDL 3. */
+/* Folders beyond those of the XDG variables in which the loader looks for icd.d, the folder of driver
+ * manifests. Like the list above. */
+const char *const *platform_vulkan_folders(void);
+/* What platform_vulkan_libraries is, for SDL 3. */
 const char *const *platform_sdl_libraries(void);
 
 /* ---- virtual machines ------------------------------------------------------------------ */

@@ -233,6 +233,10 @@ static void allow_loader(struct rules *rules) {
     for (size_t i = 0; i < sizeof(folders) / sizeof(folders[0]); i++) {
         allow_vulkan_folder(rules, folders[i]);
     }
+    const char *library = getenv("VESPER_VULKAN_LIBRARY");
+    if (library && strchr(library, '/')) {
+        allow_folder_of(rules, "", library, strlen(library));
+    }
     allow_listed(rules, "XDG_DATA_HOME", "/vulkan", allow_vulkan_folder);
     allow_listed(rules, "XDG_DATA_DIRS", "/vulkan", allow_vulkan_folder);
     allow_listed(rules, "XDG_CONFIG_HOME", "/vulkan", allow_vulkan_folder);

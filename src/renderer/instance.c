@@ -1,11 +1,13 @@
 #include "renderer/instance.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "renderer/device.h"
 #include "renderer/driver.h"
 #include "renderer/extension_list.h"
+#include "renderer/manifests.h"
 #include "renderer/renderer.h"
 #include "renderer/version.h"
 #include "util/log.h"
@@ -70,10 +72,21 @@ bool instance_host_lists_portability(void) {
     return result;
 }
 
+static bool is_new_enough(const char *name, uint32_t version) {
+    if (version >= VK_API_VERSION_1_1) {
+        return true;
+    }
+    log_error("%s: the host's Vulkan library offers version %u.%u; 1.1 is needed", name,
+              VK_API_VERSION_MAJOR(version), VK_API_VERSION_MINOR(version));
+    return false;
+}
+
+/* A guest that learns of an old version asks for nothing else: the log must say it here. */
 void vn_handle_vkEnumerateInstanceVersion(struct vn_stream *s,
                                           struct vn_vkEnumerateInstanceVersion *a) {
-    (void)s;
-    *a->pApiVersion = version_cap(instance_host_version());
+    const uint32_t version = instance_host_version();
+    is_new_enough(stream_from(s)->context->name, version);
+    *a->pApiVersion = version_cap(version);
     a->ret = VK_SUCCESS;
 }
 
@@ -117,12 +130,21 @@ static uint32_t choose_api_version(const VkInstanceCreateInfo *info) {
     return version < VK_API_VERSION_1_1 ? VK_API_VERSION_1_1 : version_cap(version);
 }
 
+bool instance_explain_incompatible(char *out, size_t size) {
+    if (driver_is_direct()) {
+        snprintf(out, size, "the driver %s, opened without a loader, refuses",
+                 driver_get_library());
+        return false;
+    }
+    return manifests_explain(instance_host_lists_portability(), out, size);
+}
+
 static void explain_failure(const char *name, VkResult result) {
+    char why[MANIFESTS_TEXT_BYTES];
     if (result == VK_ERROR_INCOMPATIBLE_DRIVER) {
-        log_error("%s: the host has no usable Vulkan driver (VK_ERROR_INCOMPATIBLE_DRIVER): "
-                  "the Vulkan library found no driver manifest, or none of the drivers it names "
-                  "could be loaded (VK_LOADER_DEBUG=error,driver tells more)",
-                  name);
+        instance_explain_incompatible(why, sizeof(why));
+        log_error("%s: the host has no usable Vulkan driver (VK_ERROR_INCOMPATIBLE_DRIVER): %s",
+                  name, why);
     } else {
         log_error("%s: the host's vkCreateInstance failed with %d", name, (int)result);
     }
@@ -130,10 +152,7 @@ static void explain_failure(const char *name, VkResult result) {
 
 VkResult instance_create_host(const char *name, const VkInstanceCreateInfo *guest_info,
                               uint32_t api_version, VkInstance *out) {
-    uint32_t host_version = instance_host_version();
-    if (host_version < VK_API_VERSION_1_1) {
-        log_error("%s: the host's Vulkan library offers version %u.%u; 1.1 is needed", name,
-                  VK_API_VERSION_MAJOR(host_version), VK_API_VERSION_MINOR(host_version));
+    if (!is_new_enough(name, instance_host_version())) {
         return VK_ERROR_INCOMPATIBLE_DRIVER;
     }
     /* The names go through: drivers know applications by them. */

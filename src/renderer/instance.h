@@ -23,6 +23,9 @@ struct instance {
  * every host instance is made with it and its flag). After renderer_open_driver. Any thread. */
 uint32_t instance_host_version(void);
 bool instance_host_lists_portability(void);
+/* Writes what keeps vkCreateInstance from finding a driver to `out` (MANIFESTS_TEXT_BYTES of manifests.h
+ * are enough); false where the cause may lie in a driver. After renderer_open_driver. Any thread. */
+bool instance_explain_incompatible(char *out, size_t size);
 /* Makes the instance of the host for a guest's `guest_info`, of which only the application's names
  * matter; `name` appears in messages. Errors are logged with their cause. Any thread. */
 VkResult instance_create_host(const char *name, const VkInstanceCreateInfo *guest_info,

@@ -5,6 +5,7 @@
 
 #include "renderer/driver.h"
 #include "renderer/instance.h"
+#include "renderer/portability.h"
 #include "renderer/version.h"
 #include "venus_tables.h"
 
@@ -35,7 +36,7 @@ static void report_device(const struct vn_instance_table *vk, VkPhysicalDevice h
     const struct context_limits limits = {0};
     struct physical_device device;
     memset(&device, 0, sizeof(device));
-    char reason[256] = "";
+    char reason[256] = "", lacks[PORTABILITY_TEXT_BYTES];
     VkResult result = physical_device_examine(&limits, &device, vk, handle, reason, sizeof(reason));
     struct report_device report = {
         .device = &device,
@@ -44,6 +45,10 @@ static void report_device(const struct vn_instance_table *vk, VkPhysicalDevice h
         .no_host_import = why_no_host_import(&device),
         .no_dma_buf = why_no_dma_buf(&device),
     };
+    if (report.has_portability_subset && !report.refusal) {
+        portability_list_missing(vk, handle, lacks, sizeof(lacks));
+        report.no_portability = lacks;
+    }
     vk->GetPhysicalDeviceProperties(handle, &report.host);
     visit(&report, user);
     physical_device_finish(&device);

@@ -14,6 +14,8 @@ struct report_device {
     VkPhysicalDeviceProperties host; /* as the driver says */
     const char *refusal; /* NULL: a guest can use it */
     bool has_portability_subset;
+    const char
+        *no_portability; /* what the subset lacks, as portability.h has it; NULL: no subset */
     const char *no_host_import; /* why shared memory is not imported; NULL: it is */
     const char *no_dma_buf; /* why the driver's dma-bufs are not used; NULL: they are */
 };

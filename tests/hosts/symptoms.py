@@ -111,9 +111,11 @@ def says_that_descriptors_are_few(settings, arguments):
 
 
 def names_a_missing_driver(settings, arguments):
+    """drivers.py has the other causes."""
     fails_with(settings, arguments, "VK_ERROR_INCOMPATIBLE_DRIVER",
-               "the Vulkan library found no driver manifest, or none of the drivers it names could "
-               "be loaded", VK_DRIVER_FILES="/nonexistent/driver.json")
+               "the host has no usable Vulkan driver (VK_ERROR_INCOMPATIBLE_DRIVER): no driver "
+               "manifest was found in VK_DRIVER_FILES, which has /nonexistent/driver.json",
+               VK_DRIVER_FILES="/nonexistent/driver.json")
 
 
 def finds_a_portability_driver(settings, arguments):
