@@ -21,22 +21,27 @@ static void set_pixel_size(struct window_view *view, uint32_t width, uint32_t he
     sdl.SetWindowSize(view->window, to_points(width, density), to_points(height, density));
 }
 
-bool window_view_prepare(struct window_view *view, const struct window_options *options,
-                         uint32_t scanout, bool on_gpu) {
-    if (view->kept[on_gpu]) {
-        return true;
-    }
+static void set_title(const struct window_view *view, const struct window_options *options,
+                      uint32_t scanout) {
     char title[128];
     if (options->scanout_count == 1) {
         snprintf(title, sizeof(title), "%s", options->title);
     } else {
         snprintf(title, sizeof(title), "%s, display %u", options->title, scanout + 1);
     }
+    sdl.SetWindowTitle(view->window, title);
+}
+
+bool window_view_prepare(struct window_view *view, const struct window_options *options,
+                         uint32_t scanout, bool on_gpu) {
+    if (view->kept[on_gpu]) {
+        return true;
+    }
     const SDL_WindowFlags flags =
         SDL_WINDOW_HIDDEN | SDL_WINDOW_RESIZABLE | SDL_WINDOW_HIGH_PIXEL_DENSITY |
         (on_gpu ? SDL_WINDOW_VULKAN : 0) |
         (options->full_screen && !options->monitor ? SDL_WINDOW_FULLSCREEN : 0);
-    view->kept[on_gpu] = sdl.CreateWindow(title, SIZE_UNTIL_OPEN, SIZE_UNTIL_OPEN, flags);
+    view->kept[on_gpu] = sdl.CreateWindow(options->title, SIZE_UNTIL_OPEN, SIZE_UNTIL_OPEN, flags);
     if (!view->kept[on_gpu]) {
         log_error("display: no window for scanout %u: %s", scanout, sdl.GetError());
     }
@@ -55,6 +60,7 @@ bool window_view_open(struct window_view *view, const struct window_options *opt
         .width = width,
         .height = height,
     };
+    set_title(view, options, scanout);
     if (!options->full_screen) {
         set_pixel_size(view, width, height);
     }
