@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""windows.py VESPER: displays in windows of an X server without a screen, while they are resized,
-closed and plugged again, pixel for pixel."""
+"""windows.py VESPER PRESENT: displays in windows of an X server without a screen, while they are resized,
+closed and plugged again, pixel for pixel. PRESENT: as --display=window,present= takes it."""
 
 import contextlib
 import os
@@ -52,7 +52,7 @@ class Control:
 def machine(world, displays, options="", size="320x240"):
     """A guest with so many displays, the first plugged, on vesper serve with windows."""
     with world.session("w", f"--outputs={displays}", f"--size={size}",
-                       "--display=window" + options) as process:
+                       f"--display=window,present={sys.argv[2]}" + options) as process:
         guest = Guest(world.folder / "gpu-w", displays)
         try:
             yield process, guest
@@ -65,6 +65,11 @@ def ask(world, *words):
     return world.must("--name", "w", *words)
 
 
+def check_pictures(guest, screen):
+    for scanout, shown in guest.shown.items():
+        screen.wait_picture(scanout + 1, shown.picture())
+
+
 def open_all(world, guest, screen, sizes):
     """Plugs displays of these sizes, draws on each, and puts their windows side by side."""
     for index, (width, height) in enumerate(sizes):
@@ -74,17 +79,12 @@ def open_all(world, guest, screen, sizes):
         guest.draw(index, *size)
     screen.wait_sizes(dict(enumerate(sizes, 1)))
     screen.put_apart(range(1, len(sizes) + 1))
-
-
-def check_pictures(guest, screen):
-    for scanout, shown in guest.shown.items():
-        screen.wait_picture(scanout + 1, shown.picture())
+    check_pictures(guest, screen)
 
 
 def check_displays(world, screen, sizes):
     with machine(world, len(sizes)) as (_, guest):
         open_all(world, guest, screen, sizes)
-        check_pictures(guest, screen)
         for scanout in range(len(sizes)):
             guest.change(scanout, 17, 29, 40, 31)
             guest.change(scanout, 0, 0, 1, 1)
@@ -133,7 +133,6 @@ def check_resizing(world, screen):
 def check_closing(world, screen):
     with machine(world, 2) as (process, guest):
         open_all(world, guest, screen, [(320, 240), (300, 200)])
-        check_pictures(guest, screen)
         # One is closed: the other stays, and the guest's next picture opens none.
         screen.ask_to_close(2)
         guest.wait_modes((320, 240), None)
@@ -165,7 +164,7 @@ def check_closing(world, screen):
 def check_kept_mode(world, screen):
     with machine(world, 1, ",keep-mode,scale=none") as (_, guest):
         guest.draw(0, 320, 240)
-        screen.wait_sizes({1: (320, 240)})
+        check_pictures(guest, screen)
         screen.resize(1, 500, 400)
         screen.wait_sizes({1: (500, 400)})
         screen.wait_picture(1, in_the_middle(guest.shown[0].picture(), 500, 400))
@@ -178,7 +177,7 @@ def check_kept_mode(world, screen):
 def check_integers(world, screen):
     with machine(world, 1, ",keep-mode,scale=integer", "200x100") as (_, guest):
         guest.draw(0, 200, 100)
-        screen.wait_sizes({1: (200, 100)})
+        check_pictures(guest, screen)
         screen.resize(1, 420, 305)
         screen.wait_picture(1, in_the_middle(doubled(guest.shown[0].picture()), 420, 305))
 
@@ -233,7 +232,6 @@ def settle(world, guest, screen):
     for scanout in range(STORM_DISPLAYS):
         guest.blank(scanout)
     open_all(world, guest, screen, [(333 - 20 * number, 200 + number) for number in numbers])
-    check_pictures(guest, screen)
 
 
 def step(control, guest, screen, chance):
