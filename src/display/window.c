@@ -408,16 +408,13 @@ struct presenter *window_host_get_presenter(struct window_host *host) {
 
 /* ---- creation ----------------------------------------------------------------------------- */
 
-/* Where the toolkit can show memory itself it must: it would otherwise draw through a GPU, for which
- * the main thread would wait, and with the first picture it would put another window in the place of
- * each that was opened, losing what was asked of that one. */
+/* On X11 the toolkit can show memory itself, and must: it would otherwise draw through a GPU, for
+ * which the main thread would wait, and with the first picture it would put another window in the
+ * place of each that was opened, losing what was asked of that one. Elsewhere it has no other way. */
 static void avoid_gpu(void) {
-    static const char *const drivers[] = {"x11", "wayland"};
     const char *driver = sdl.GetCurrentVideoDriver();
-    for (size_t i = 0; driver && i < sizeof(drivers) / sizeof(drivers[0]); i++) {
-        if (strcmp(driver, drivers[i]) == 0) {
-            sdl.SetHint(SDL_HINT_FRAMEBUFFER_ACCELERATION, "0");
-        }
+    if (driver && strcmp(driver, "x11") == 0) {
+        sdl.SetHint(SDL_HINT_FRAMEBUFFER_ACCELERATION, "0");
     }
 }
 
