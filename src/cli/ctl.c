@@ -32,7 +32,7 @@ static void print_help(const struct cli_option *options) {
          "Talks with a vesper serve or vesper run of this user while its machine runs.\n"
          "\n"
          "Commands:\n"
-         "  status                    what the guest has\n"
+         "  status                    what the guest has, and how its frames come to the screen\n"
          "  screenshot FILE.png       write what a display shows\n"
          "  display list              the displays and their modes\n"
          "  display N WxH[@HZ] [connect]\n"
@@ -235,24 +235,51 @@ static void print_counts(struct sheet *sheet, const char *text) {
     }
 }
 
+/* "NUMBER=PATH,FPS,MEAN,LONGEST …"; the number is counted from 0. Cuts `answer` into words. */
+static void print_rates(struct sheet *sheet, char *answer) {
+    if (sheet->is_json) {
+        sheet_open(sheet, "frames", true);
+    }
+    char *save = NULL;
+    for (char *entry = strtok_r(answer, " ", &save); entry; entry = strtok_r(NULL, " ", &save)) {
+        unsigned number;
+        char name[48], path[16], rate[16], mean[16], longest[16];
+        if (sscanf(entry, "%u=%15[a-z-],%15[0-9.],%15[0-9.],%15[0-9.]", &number, path, rate, mean,
+                   longest) == 5) {
+            snprintf(name, sizeof(name), "frames of display %u", number + 1);
+            sheet_format(sheet, name, "%s fps, %s ms a frame, %s at most, %s", rate, mean, longest,
+                         path);
+        }
+    }
+    if (sheet->is_json) {
+        sheet_close(sheet);
+    }
+}
+
 static int do_status(struct ctl *ctl) {
     if (ctl->word_count != 1) {
         return refuse_usage("status");
     }
-    char text[CONTROL_LINE_MAX];
+    char counts_text[CONTROL_LINE_MAX], rates_text[CONTROL_LINE_MAX];
     char *answer = ask(ctl, "counts");
     if (!answer) {
         return CLI_FAILED;
     }
-    snprintf(text, sizeof(text), "%s", answer);
+    snprintf(counts_text, sizeof(counts_text), "%s", answer);
+    answer = ask(ctl, "rates");
+    if (!answer) {
+        return CLI_FAILED;
+    }
+    snprintf(rates_text, sizeof(rates_text), "%s", answer);
     answer = ask(ctl, "displays");
     if (!answer) {
         return CLI_FAILED;
     }
     struct sheet sheet;
     sheet_begin(&sheet, ctl->json);
-    print_counts(&sheet, text);
+    print_counts(&sheet, counts_text);
     print_displays(&sheet, answer);
+    print_rates(&sheet, rates_text);
     sheet_end(&sheet);
     return CLI_OK;
 }

@@ -1,14 +1,18 @@
 #include "cli/display.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <stdbool.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "cli/commands.h"
 #include "cli/options.h"
 #include "display/capture.h"
+#include "display/status.h"
 #include "display/window.h"
+#include "platform/platform.h"
 #include "util/log.h"
 
 /* Cuts the next word, up to a comma, off `*text`; NULL at the end. */
@@ -102,7 +106,13 @@ static bool parse_present(const char *text, enum window_present *out) {
     return false;
 }
 
-static bool parse_window(char *text, struct window_options *options) {
+static void write_rate(void *user, uint32_t scanout, const struct display_rate *rate) {
+    (void)user;
+    fprintf(stderr, "vesper: display %" PRIu32 ": %.1f fps, %.1f ms a frame, %.1f at most, %s\n",
+            scanout + 1, rate->frames_per_second, rate->mean_ms, rate->longest_ms, rate->path);
+}
+
+static bool parse_window(char *text, struct window_options *options, bool *out_status) {
     char *word = next_word(&text);
     if (strcmp(word, "window") != 0) {
         return false;
@@ -112,6 +122,8 @@ static bool parse_window(char *text, struct window_options *options) {
             options->full_screen = true;
         } else if (strcmp(word, "keep-mode") == 0) {
             options->keep_mode = true;
+        } else if (strcmp(word, "status") == 0) {
+            *out_status = true;
         } else if (value_of(word, "monitor=")) {
             if (!parse_count(value_of(word, "monitor="), &options->monitor)) {
                 return false;
@@ -128,12 +140,20 @@ static bool parse_window(char *text, struct window_options *options) {
 }
 
 static int open_windows(char *text, struct window_options *options, struct cli_display *out) {
-    if (!parse_window(text, options)) {
+    bool has_status = false;
+    if (!parse_window(text, options, &has_status)) {
         cli_error("--display: expected window[,full-screen[,monitor=N]]"
-                  "[,scale=fit|integer|none][,keep-mode]"
+                  "[,scale=fit|integer|none][,keep-mode][,status]"
                   "[,present=auto|software|fifo|mailbox|immediate]");
         return CLI_USAGE;
     }
+    int error = display_status_create(options->scanout_count, has_status ? write_rate : NULL, NULL,
+                                      &out->status);
+    if (error) {
+        cli_error("the display cannot be made: %s", strerror(-error));
+        return CLI_FAILED;
+    }
+    options->status = out->status;
     char reason[256];
     if (window_host_create(options, &out->windows, reason, sizeof(reason))) {
         cli_error("--display window: %s", reason);
@@ -224,7 +244,12 @@ void cli_display_close(struct cli_display *display) {
     } else if (display->presenter) {
         display->presenter->ops->destroy(display->presenter);
     }
+    display_status_destroy(display->status);
     *display = (struct cli_display){0};
+}
+
+bool cli_display_get_rate(struct cli_display *display, uint32_t scanout, struct display_rate *out) {
+    return display->status && display_status_get(display->status, scanout, platform_now_ns(), out);
 }
 
 int cli_display_write(struct cli_display *display, uint32_t scanout, const char *path,

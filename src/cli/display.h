@@ -9,14 +9,17 @@
 #include "display/presenter.h"
 
 struct input_seat;
+struct display_rate;
+struct display_status;
 struct window_host;
 
 struct cli_display {
     struct presenter *presenter;
+    struct display_status *status; /* NULL: no screen */
     struct window_host *windows; /* NULL: no screen */
 };
 
-/* `text`: "none", "auto", "window[,full-screen[,monitor=N]][,scale=fit|integer|none][,keep-mode]"
+/* `text`: "none", "auto", "window[,status][,full-screen[,monitor=N]][,scale=fit|integer|none][,keep-mode]"
  * or "capture[=FOLDER][,every=N][,raw=PATH]". Without a display the guest draws all the same, and
  * pictures can be had on request. `closed` (main thread, at most once): the last window was closed.
  * CLI_OK, or a sentence on standard error and CLI_FAILED or CLI_USAGE. */
@@ -38,6 +41,10 @@ void cli_display_get_screen(struct cli_display *display, uint32_t *out_dpi,
                             uint32_t *out_refresh_hz);
 /* Ends the presenter, which nobody uses any more. One that was not opened is ignored. */
 void cli_display_close(struct cli_display *display);
+
+/* How frames come to the screen of `scanout`. Any thread. False where there is no screen or no such
+ * scanout. */
+bool cli_display_get_rate(struct cli_display *display, uint32_t scanout, struct display_rate *out);
 
 /* As capture_presenter_write_and_wait. Any thread. */
 int cli_display_write(struct cli_display *display, uint32_t scanout, const char *path,

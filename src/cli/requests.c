@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "display/status.h"
 #include "platform/platform.h"
 #include "renderer/storage.h"
 
@@ -84,6 +85,19 @@ static void list_displays(const struct requests *requests, char *answer, size_t 
     }
 }
 
+/* Nothing of displays that have shown nothing. */
+static void list_rates(const struct requests *requests, char *answer, size_t size) {
+    struct display_rate rate;
+    size_t length = (size_t)snprintf(answer, size, "ok");
+    for (uint32_t i = 0; cli_display_get_rate(requests->display, i, &rate); i++) {
+        if (rate.path && length < size) {
+            length += (size_t)snprintf(answer + length, size - length,
+                                       " %" PRIu32 "=%s,%.1f,%.1f,%.1f", i, rate.path,
+                                       rate.frames_per_second, rate.mean_ms, rate.longest_ms);
+        }
+    }
+}
+
 static void count(const struct requests *requests, char *answer, size_t size) {
     struct device_counts counts;
     device_get_counts(requests->device, &counts);
@@ -109,10 +123,12 @@ void requests_execute(void *user, const char *line, char *answer, size_t answer_
         set_display(requests, line, answer, answer_size);
     } else if (strcmp(line, "displays") == 0) {
         list_displays(requests, answer, answer_size);
+    } else if (strcmp(line, "rates") == 0) {
+        list_rates(requests, answer, answer_size);
     } else if (strcmp(line, "counts") == 0) {
         count(requests, answer, answer_size);
     } else {
         answer_error(answer, answer_size,
-                     "unknown request; there are capture, display, displays, counts");
+                     "unknown request; there are capture, display, displays, rates, counts");
     }
 }

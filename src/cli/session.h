@@ -32,7 +32,8 @@ void session_options_init(struct session_options *options);
     {"--display", CLI_TEXT, &(o).display, "KIND",                                                  \
      "auto: window where there is a screen, else capture;\n"                                       \
      "window[,full-screen[,monitor=N]][,scale=fit|integer|none]\n"                                 \
-     "[,keep-mode][,present=auto|software|fifo|mailbox|immediate];\n"                              \
+     "[,keep-mode][,present=auto|software|fifo|mailbox|immediate]\n"                               \
+     "[,status: frames a second, on standard error while they come];\n"                            \
      "capture[=FOLDER][,every=N][,raw=PATH]: pictures on request, of\n"                            \
      "every Nth flush into FOLDER, frames to PATH; none"},                                         \
         {"--input", CLI_TEXT, &(o).input, "KINDS",                                                 \

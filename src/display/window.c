@@ -11,6 +11,7 @@
 #include "display/png_file.h"
 #include "display/sdl.h"
 #include "display/software.h"
+#include "display/status.h"
 #include "display/window_gpu.h"
 #include "display/window_input.h"
 #include "display/window_view.h"
@@ -77,6 +78,11 @@ static void note_failure(void *user, uint32_t scanout, const char *reason) {
     struct window_host *host = user;
     (void)reason; /* has been logged */
     push_event(host->event_failed, scanout);
+}
+
+static void note_presented(void *user, uint32_t scanout, enum screen_path path) {
+    struct window_host *host = user;
+    display_status_note(host->options.status, scanout, screen_path_name(path), platform_now_ns());
 }
 
 static void note_dropped(void *user, uint32_t scanout) {
@@ -189,6 +195,7 @@ static void show_frame(struct window_host *host, struct window_scanout *scanout)
         window_view_follow_mode(&scanout->view, &host->options, mode.width, mode.height);
     if (!scanout->view.on_gpu) {
         window_view_draw(&scanout->view, &host->options, &scanout->front, is_new || other_mode);
+        note_presented(host, get_index(host, scanout), SCREEN_PATH_SOFTWARE);
     }
 }
 
@@ -496,6 +503,7 @@ static int create_presenter(struct window_host *host, char *reason, size_t reaso
                                       .changed = note_change,
                                       .failed = note_failure,
                                       .dropped = note_dropped,
+                                      .presented = note_presented,
                                       .user = host};
     if (present != WINDOW_PRESENT_SOFTWARE) {
         int error = window_gpu_open(&host->options, &screens, &host->screens, reason, reason_size);

@@ -21,6 +21,8 @@ enum window_present {
     WINDOW_PRESENT_IMMEDIATE,
 };
 
+struct display_status;
+
 struct window_options {
     uint32_t scanout_count; /* 1 … PRESENTER_SCANOUTS_MAX */
     const char *title;      /* borrowed for the host's life */
@@ -29,6 +31,7 @@ struct window_options {
     bool full_screen;
     /* The first display's for full_screen, counted from 1, the next displays' follow; 0: any. */
     uint32_t monitor;
+    struct display_status *status; /* borrowed; NULL: frames are not counted */
     bool keep_mode; /* the window's size does not become the guest's mode */
     /* The person closed the last window; on the main thread, at most once. */
     void (*closed)(void *user);

@@ -3,8 +3,10 @@
 closed and plugged again, pixel for pixel. PRESENT: as --display=window,present= takes it."""
 
 import contextlib
+import json
 import os
 import random
+import re
 import shutil
 import socket
 import sys
@@ -219,6 +221,34 @@ def check_idle(world, screen):
             screen.wait_picture(1, guest.shown[0].picture())
 
 
+def check_status(world, screen):
+    """Lines while frames come, and none after."""
+    path = {"software": "software", "fifo": "(zero-copy|blit|staging)"}[sys.argv[2]]
+    line = r"[0-9]+\.[0-9] fps, [0-9]+\.[0-9] ms a frame, [0-9]+\.[0-9] at most, " + path
+    log = world.folder / "w.log"
+
+    def count():
+        return len(re.findall("(?m)^vesper: display 2: " + line + "$", log.read_text()))
+    with machine(world, 2, ",status") as (_, guest):
+        ask(world, "display", "2", "200x100")
+        guest.draw(1, 200, 100)
+
+        def goes_on():
+            guest.change(1, 1, 2, 30, 40)
+            return count() >= 2
+        wait(goes_on, "no lines while frames come")
+        told = ask(world, "status")
+        expect(re.search("(?m)^frames of display 2: " + line + "$", told), f"the status:\n{told}")
+        time.sleep(2)
+        before = count()
+        time.sleep(2)
+        expect(count() == before, "lines while no frames come")
+        expect(" display 1: " not in log.read_text(), "lines of a display without frames")
+        frames = json.loads(ask(world, "status", "--json"))["frames"]
+        expect(len(frames) == 1 and frames[0].startswith("0.0 fps, 0.0 ms a frame, "),
+               f"the frames are {frames}")
+
+
 # ---- the storm ------------------------------------------------------------------------------
 
 
@@ -287,7 +317,7 @@ def check_storm(world, screen):
 
 
 CHECKS = (check_two, check_four, check_resizing, check_closing, check_kept_mode, check_integers,
-          check_idle, check_storm)
+          check_idle, check_status, check_storm)
 
 
 def run(vesper, folder):

@@ -226,6 +226,9 @@ static void present_step(struct screen *screen) {
     const uint32_t image = screen->image;
     pthread_mutex_unlock(&screen->mutex);
     const VkResult result = screen_chain_present(&screen->chain, image);
+    if (result >= VK_SUCCESS) {
+        screen->listener.presented(screen->user);
+    }
     pthread_mutex_lock(&screen->mutex);
     screen->image_state = SCREEN_IMAGE_NONE;
     if (result == VK_ERROR_OUT_OF_DATE_KHR) {

@@ -22,6 +22,8 @@ struct screen_listener {
     /* The device or the surface is lost, or could not be opened, and has been closed; `reason` is
      * valid during the call. The surface is still there. */
     void (*failed)(void *user, const char *reason);
+    /* An image was given to the system, to be shown. */
+    void (*presented)(void *user);
     /* The surface that was to be dropped is gone. */
     void (*dropped)(void *user);
 };

@@ -46,6 +46,14 @@ static void failed(void *user, const char *reason) {
     options->failed(options->user, member->scene.index, reason);
 }
 
+static void presented(void *user) {
+    const struct screens_member *member = user;
+    const struct screens_options *options = &member->screens->options;
+    if (options->presented) {
+        options->presented(options->user, member->scene.index, atomic_load(&member->scene.path));
+    }
+}
+
 static void dropped(void *user) {
     struct screens_member *member = user;
     const struct screens_options *options = &member->screens->options;
@@ -64,7 +72,7 @@ static const struct display_update *take(void *user, uint32_t scanout,
 
 static int start_screens(struct screens *screens) {
     static const struct screen_listener listener = {
-        .wake = wake, .failed = failed, .dropped = dropped};
+        .wake = wake, .failed = failed, .presented = presented, .dropped = dropped};
     for (uint32_t i = 0; i < screens->options.scanout_count; i++) {
         struct screens_member *member = &screens->members[i];
         int error = screen_start(&member->scene.screen, &screens->instance, screens->options.mode,

@@ -53,6 +53,9 @@ struct screens_options {
     void (*changed)(void *user, uint32_t scanout);
     /* From here on the processor composes; on a thread of the scanout. */
     void (*failed)(void *user, uint32_t scanout, const char *reason);
+    /* A frame was given to the system, to be shown, by `path`; on a thread of the scanout. NULL: not to
+     * be told. */
+    void (*presented)(void *user, uint32_t scanout, enum screen_path path);
     /* The window of a dropped surface may go; on a thread of the scanout. */
     void (*dropped)(void *user, uint32_t scanout);
     void *user;
