@@ -7,7 +7,9 @@ from environment import Failure
 
 try:
     from Xlib import X, display, error, protocol
-    GONE = (error.BadWindow, error.BadDrawable, error.BadMatch)
+    # What a window answers that goes, or gets another title, while it is asked. Xlib may take such an
+    # error for an extension's.
+    GONE = (error.XError,)
 except ImportError:
     X, GONE = None, ()
 
