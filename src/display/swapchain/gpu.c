@@ -181,6 +181,12 @@ int screen_gpu_open(const struct screen_instance *instance, VkSurfaceKHR surface
     return 0;
 }
 
+void screen_gpu_rest(struct screen_gpu *gpu) {
+    pthread_mutex_lock(&gpu->queue_mutex);
+    (void)gpu->vk.DeviceWaitIdle(gpu->device); /* a lost device rests, too */
+    pthread_mutex_unlock(&gpu->queue_mutex);
+}
+
 void screen_gpu_close(struct screen_gpu *gpu) {
     if (gpu->device) {
         gpu->vk.DestroyDevice(gpu->device, NULL);

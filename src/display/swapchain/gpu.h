@@ -36,7 +36,7 @@
     use(DestroyShaderModule) use(DestroySwapchainKHR) use(EndCommandBuffer) use(FreeMemory)       \
     use(GetBufferMemoryRequirements) use(GetDeviceQueue) use(GetImageMemoryRequirements)          \
     use(GetSwapchainImagesKHR) use(MapMemory) use(QueuePresentKHR) use(QueueSubmit)               \
-    use(ResetFences) use(UpdateDescriptorSets) use(WaitForFences)
+    use(DeviceWaitIdle) use(ResetFences) use(UpdateDescriptorSets) use(WaitForFences)
 /* clang-format on */
 
 #define SCREEN_MEMBER(name) PFN_vk##name name;
@@ -81,6 +81,8 @@ struct screen_gpu {
  * one. 0, or -ENODEV and a sentence in `reason`. */
 int screen_gpu_open(const struct screen_instance *instance, VkSurfaceKHR surface,
                     struct screen_gpu *out, char *reason, size_t reason_size);
+/* Waits until the open device does nothing any more, however long that takes. */
+void screen_gpu_rest(struct screen_gpu *gpu);
 /* After everything made of it. One that is not open is ignored. */
 void screen_gpu_close(struct screen_gpu *gpu);
 

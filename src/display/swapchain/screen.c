@@ -154,10 +154,21 @@ static void wake(struct screen *screen) {
     pthread_mutex_lock(&screen->mutex);
 }
 
+/* A wait for the GPU that ended too early leaves it with memory that is about to go. Only this thread
+ * waits for the rest. */
+static void let_gpu_rest(struct screen *screen) {
+    pthread_mutex_unlock(&screen->mutex);
+    screen_gpu_rest(&screen->gpu);
+    pthread_mutex_lock(&screen->mutex);
+}
+
 static void release_step(struct screen *screen) {
     if (screen->image_state == SCREEN_IMAGE_DRAWING) {
         pthread_cond_wait(&screen->changed, &screen->mutex); /* as long as the GPU may take */
         return;
+    }
+    if (screen->failed) {
+        let_gpu_rest(screen);
     }
     screen->state = SCREEN_CLOSING;
     wake(screen);
@@ -306,6 +317,7 @@ void screen_halt(struct screen *screen) {
 
 void screen_finish(struct screen *screen) {
     if (screen->state == SCREEN_OPEN || screen->state == SCREEN_CLOSING) {
+        screen_gpu_rest(&screen->gpu);
         screen_sources_finish(&screen->sources);
     }
     close_all(screen);
