@@ -199,6 +199,7 @@ void worker_dismiss(struct worker *worker) {
 
 static void worker_destroy(struct context *context) {
     worker_dismiss(from(context));
+    platform_busy_end();
 }
 
 static const struct context_ops worker_ops = {

@@ -313,6 +313,7 @@ int worker_context_create(const char *name, const struct context_limits *limits,
     if (error) {
         return error;
     }
+    platform_busy_begin();
     *out = &worker->base;
     return 0;
 }

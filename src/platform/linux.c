@@ -309,6 +309,13 @@ const char *const *platform_vulkan_libraries(void) {
     return names;
 }
 
+/* Nobody slows a process here. */
+void platform_busy_begin(void) {
+}
+
+void platform_busy_end(void) {
+}
+
 const char *const *platform_vulkan_folders(void) {
     static const char *const folders[] = {"/etc/vulkan", NULL};
     return folders;

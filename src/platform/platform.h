@@ -143,6 +143,11 @@ bool platform_fd_size_is_fixed(int fd);
 /* Raises the soft limit of open descriptors to the hard limit (macOS starts with 256). */
 void platform_raise_descriptor_limit(void);
 
+/* While more begins than ends were called, the system is asked not to slow this process down for
+ * having no window in sight (App Nap on macOS; nothing on Linux). Not for hot paths. */
+void platform_busy_begin(void);
+void platform_busy_end(void);
+
 /* Names under which the Vulkan loader, or a driver that can replace it, may be opened with
  * dlopen: a NULL-terminated list in order of preference, static storage. */
 const char *const *platform_vulkan_libraries(void);

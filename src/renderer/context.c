@@ -182,6 +182,7 @@ static void context_destroy(struct context *base) {
     timelines_finish(&context->timelines);
     pthread_mutex_destroy(&context->ring_mutex);
     free(context);
+    platform_busy_end();
 }
 
 static const struct context_ops context_ops = {
@@ -248,6 +249,7 @@ static int create(const char *name, const struct context_limits *limits,
     if (error) {
         goto error_executor;
     }
+    platform_busy_begin();
     *out = &context->base;
     return 0;
 

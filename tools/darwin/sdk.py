@@ -21,6 +21,14 @@ LIBRARIES = {
     "vulkan": ("vulkan", ["vulkan", "vk_video"]),
 }
 
+# What is in every Mac beside the C library, and has no symbol list in any package: the names that
+# Vesper uses, all of them older than OLDEST_VERSION. In usr/lib, and a framework.
+OBJC = ("/usr/lib/libobjc.A.dylib",
+        ["objc_autoreleasePoolPop", "objc_autoreleasePoolPush", "objc_getClass", "objc_msgSend",
+         "sel_registerName"])
+FOUNDATION = ("/System/Library/Frameworks/Foundation.framework/Versions/C/Foundation",
+              ["OBJC_CLASS_$_NSProcessInfo"])
+
 # Names by which programs ask for parts of the C library; all are one library there.
 PARTS_OF_SYSTEM = ["c", "m", "dl", "pthread", "util"]
 
@@ -93,6 +101,10 @@ def make(apple, out):
         shutil.copy(apple / symbols, libraries / "libSystem.tbd")
         for part in PARTS_OF_SYSTEM:
             (libraries / f"lib{part}.tbd").symlink_to("libSystem.tbd")
+        write_stub(libraries / "libobjc.tbd", *OBJC)
+        framework = sdk / "System" / "Library" / "Frameworks" / "Foundation.framework"
+        framework.mkdir(parents=True)
+        write_stub(framework / "Foundation.tbd", *FOUNDATION)
         for library, names in exports.items():
             write_stub(libraries / f"lib{library}.tbd", f"/opt/vesper/lib{library}.dylib", names)
     for name, (library, headers) in LIBRARIES.items():
