@@ -2,11 +2,13 @@
 """What goes wrong where there is no dma-buf, as a person meets it: each test provokes one of the
 failures for which other renderers are known, and looks for the sentence that names its cause."""
 
+import json
 import os
 import socket
 import struct
 import subprocess
 import sys
+import tempfile
 import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "e2e"))
@@ -18,6 +20,7 @@ from server import Server, can_connect  # noqa: E402
 
 LIMIT = 60
 RESOURCE_CREATE_BLOB = 18
+WORKER_FD = 3  # where a worker finds its channel
 
 
 def expect(condition, text):
@@ -69,6 +72,22 @@ def names_a_wrong_size(settings, arguments):
                         "connection closed: RESOURCE_CREATE_BLOB: length: 12 dwords is too long")
 
 
+def names_a_wrong_frame(_, arguments):
+    """The same between vesper and a worker: the worker says so and ends."""
+    worker = os.path.join(os.path.dirname(os.path.abspath(arguments.vesper)), "vesper-worker")
+    ours, its = socket.socketpair()
+    with ours, its, tempfile.TemporaryFile() as log:
+        # The frame promises more than any request has.
+        ours.sendall(struct.pack("<II", 0x7fffffff, 1))
+        ended = subprocess.run([worker, "none"], stdin=subprocess.DEVNULL, stdout=log, stderr=log,
+                               preexec_fn=lambda: os.dup2(its.fileno(), WORKER_FD),
+                               pass_fds=[WORKER_FD], timeout=LIMIT, check=False)
+        log.seek(0)
+        text = log.read().decode(errors="replace")
+    expect(ended.returncode == 1, f"the worker ends with {ended.returncode}: {text}")
+    expect_sentence(text, "vesper broke the protocol or its channel: ")
+
+
 # ---- "Bad file descriptor" at the start --------------------------------------------------------
 
 
@@ -107,6 +126,21 @@ def says_that_descriptors_are_few(settings, arguments):
         server.clean_up()
 
 
+def names_a_worker_that_does_not_start(settings, arguments):
+    """A process for contexts that gets no channel: no context can be had, and the start says so."""
+    for program, sentence in (("/nonexistent/vesper-worker", "No such file or directory"),
+                              ("/bin/true", "ended")):
+        server = made_server(settings, arguments,
+                             ["--isolation=process", "--worker=" + program])
+        try:
+            server.start()
+            status = server.process.wait(LIMIT * settings.scale)
+            expect(status == 1, f"the server ends with {status}{server.explain()}")
+            expect_sentence(server.explain(), sentence)
+        finally:
+            server.clean_up()
+
+
 # ---- drivers and their memory ------------------------------------------------------------------
 
 
@@ -131,6 +165,27 @@ def names_memory_that_cannot_be_shared(settings, arguments):
                "its driver has neither VK_EXT_external_memory_host nor "
                "VK_EXT_external_memory_dma_buf, so that none of its memory can be shared",
                VESPER_HOST_HIDE="VK_EXT_external_memory_host")
+    doctor_says_it(settings, arguments)
+
+
+def doctor_says_it(settings, arguments):
+    """What is left of the ways to share memory, why not the others, and what to do."""
+    server = made_server(settings, arguments, VESPER_HOST_HIDE="VK_EXT_external_memory_host")
+    try:
+        ended = processes.run([settings.server_command[0], "doctor", "--json"], server.env, LIMIT)
+    finally:
+        server.clean_up()
+    sheet = json.loads(ended.output[ended.output.find("{"):])
+    device = sheet["Vulkan"]["devices"][0]
+    expect(ended.status == 1 and not sheet["a guest can be served"] and
+           not device["a guest can use it"], f"the doctor {ended.describe()}")
+    expect(device["memory strategy"] is None, f"{device['memory strategy']} is left")
+    expect_sentence(device["not host-import, because"],
+                    "the driver has no VK_EXT_external_memory_host")
+    expect_sentence(device["not dma-buf, because"], "the driver has no "
+                    "VK_EXT_external_memory_dma_buf with VK_KHR_external_memory_fd")
+    expect_sentence(device["why not"], "none of its memory can be shared")
+    expect_sentence(sheet["what to do"], "update the driver")
 
 
 def names_a_failed_import(settings, arguments):
@@ -158,8 +213,8 @@ def says_why_there_are_no_dma_bufs(settings, arguments):
                         "copied: its driver binds no LINEAR images to imported host pointers")
 
 
-TESTS = (names_a_wrong_size, starts_with_nothing_open, says_that_descriptors_are_few,
-         names_a_missing_driver, finds_a_portability_driver, names_memory_that_cannot_be_shared,
+TESTS = (names_a_wrong_size, names_a_wrong_frame, starts_with_nothing_open,
+         says_that_descriptors_are_few, names_a_worker_that_does_not_start, names_a_missing_driver, finds_a_portability_driver, names_memory_that_cannot_be_shared,
          names_a_failed_import, names_a_full_heap, says_why_there_are_no_dma_bufs)
 
 
