@@ -68,6 +68,8 @@ void selftest_import_gpu_writes(struct selftest_result *out);
 void selftest_import_cpu_writes(struct selftest_result *out);
 void selftest_import_odd_size(struct selftest_result *out);
 void selftest_import_odd_pointer(struct selftest_result *out);
+/* images.c */
+void selftest_import_images(struct selftest_result *out);
 /* waiting.c */
 void selftest_timeline_semaphores(struct selftest_result *out);
 void selftest_fence_wait(struct selftest_result *out);

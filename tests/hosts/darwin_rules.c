@@ -11,6 +11,9 @@
  *   O_NONBLOCK from the listener;
  * - 256 open descriptors until the program raises the limit.
  *
+ * VESPER_DARWIN_RULES_BREAK=NAME: one thing that Vesper relies on is not so (is_broken below), for the
+ * tests of what tells.
+ *
  * What merely fails on macOS fails here. What would lose data, descriptors or the peer there is
  * said on stderr and aborts. VESPER_DARWIN_RULES_KEEP_GOING=1 says it only. */
 #include <dlfcn.h>
@@ -93,6 +96,11 @@ __attribute__((format(printf, 1, 2))) static void alarm_about(const char *format
     }
 }
 
+static bool is_broken(const char *name) {
+    const char *broken = getenv("VESPER_DARWIN_RULES_BREAK");
+    return broken && strcmp(broken, name) == 0;
+}
+
 static int fail(int error) {
     errno = error;
     return -1;
@@ -154,7 +162,10 @@ EXPORT int accept4(int fd, struct sockaddr *address, socklen_t *length, int flag
 /* ---- pages ------------------------------------------------------------------------------- */
 
 EXPORT long sysconf(int name) {
-    return name == _SC_PAGESIZE && OURS ? (long)PAGE : NEXT(sysconf)(name);
+    if (name != _SC_PAGESIZE || !OURS) {
+        return NEXT(sysconf)(name);
+    }
+    return is_broken("pages") ? 3 * (long)PAGE : (long)PAGE;
 }
 
 EXPORT int getpagesize(void) {
@@ -208,6 +219,9 @@ static void *map_by_rules(void *address, size_t size, int protection, int flags,
     if (error) {
         errno = error;
         return MAP_FAILED;
+    }
+    if (fd >= 0 && is_broken("shared")) {
+        flags = (flags & ~(MAP_SHARED | MAP_SHARED_VALIDATE)) | MAP_PRIVATE;
     }
     if (flags & MAP_FIXED) {
         return NEXT(mmap)(address, round_up(size), protection, flags, fd, offset);
@@ -404,8 +418,11 @@ static int check_message(int fd, const struct msghdr *message, int flags) {
 }
 
 EXPORT ssize_t sendmsg(int fd, const struct msghdr *message, int flags) {
-    int error = OURS && get_kind(fd) != OTHER ? check_message(fd, message, flags) : 0;
-    return error ? fail(error) : NEXT(sendmsg)(fd, message, flags);
+    bool ours = OURS;
+    int error = ours && get_kind(fd) != OTHER ? check_message(fd, message, flags) : 0;
+    ssize_t sent = error ? fail(error) : NEXT(sendmsg)(fd, message, flags);
+    return ours && sent < 0 && errno == EPIPE && is_broken("closed") ? (ssize_t)count_bytes(message)
+                                                                     : sent;
 }
 
 /* Whatever comes back is taken for the word that a passed socket has arrived. */
@@ -416,11 +433,33 @@ static void forget_passed(void) {
     }
 }
 
+static void lose_descriptors(struct msghdr *message) {
+    struct cmsghdr *header = CMSG_FIRSTHDR(message);
+    const int *fds = header ? (const int *)(const void *)CMSG_DATA(header) : NULL;
+    for (size_t i = 0; header && i < (header->cmsg_len - CMSG_LEN(0)) / sizeof(int); i++) {
+        NEXT(close)(fds[i]);
+    }
+    message->msg_controllen = 0;
+}
+
+static void break_message(struct msghdr *message, ssize_t count) {
+    if (is_broken("descriptors")) {
+        lose_descriptors(message);
+    } else if (is_broken("overflow")) {
+        message->msg_flags &= ~MSG_CTRUNC;
+    } else if (is_broken("messages") && count > 1024) {
+        ((uint8_t *)message->msg_iov[0].iov_base)[1000] ^= 1;
+    }
+}
+
 EXPORT ssize_t recvmsg(int fd, struct msghdr *message, int flags) {
     if (!OURS) {
         return NEXT(recvmsg)(fd, message, flags);
     }
     ssize_t count = NEXT(recvmsg)(fd, message, flags & ~MSG_CMSG_CLOEXEC);
+    if (count > 0) {
+        break_message(message, count);
+    }
     if (count > 0 && atomic_exchange(&any_passed, false)) {
         forget_passed();
     }
@@ -433,4 +472,21 @@ EXPORT int close(int fd) {
     }
     set_kind(fd, OTHER);
     return NEXT(close)(fd);
+}
+
+/* ---- not macOS's: what only a broken system does ------------------------------------------------ */
+
+EXPORT ssize_t write(int fd, const void *bytes, size_t size) {
+    struct stat info;
+    return OURS && is_broken("pipes") && fstat(fd, &info) == 0 && S_ISFIFO(info.st_mode)
+               ? (ssize_t)size
+               : NEXT(write)(fd, bytes, size);
+}
+
+EXPORT int setrlimit(__rlimit_resource_t resource, const struct rlimit *limit) {
+    return OURS && is_broken("limits") ? fail(EPERM) : NEXT(setrlimit)(resource, limit);
+}
+
+EXPORT int setrlimit64(__rlimit_resource_t resource, const struct rlimit64 *limit) {
+    return OURS && is_broken("limits") ? fail(EPERM) : NEXT(setrlimit64)(resource, limit);
 }

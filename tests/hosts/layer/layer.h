@@ -6,6 +6,7 @@
  *                      on stderr
  * VESPER_HOST_FAIL     CALL:NUMBER:RESULT[,…]: the NUMBERth call (0: each) of this function in
  *                      the process fails with this VkResult, without reaching the driver
+ * VESPER_HOST_COPIES   1: imports succeed, whatever their size, but share no memory
  * VESPER_HOST_SLOW     CALL:MILLISECONDS[,…]: calls of this function take so much longer */
 #ifndef VESPER_HOSTS_LAYER_H
 #define VESPER_HOSTS_LAYER_H

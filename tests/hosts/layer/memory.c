@@ -1,6 +1,7 @@
 /* Memory as Metal has it: shared memory is imported in pages of 16 KiB, and carries no images;
  * nothing is exported. */
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "layer.h"
@@ -100,6 +101,12 @@ static VkResult check_import(const VkMemoryAllocateInfo *info,
     return info->memoryTypeIndex == TYPE_SHARED ? VK_SUCCESS : VK_ERROR_INVALID_EXTERNAL_HANDLE;
 }
 
+/* The fault of a driver that takes any pointer, and gives memory of its own. */
+static bool imports_are_copies(void) {
+    const char *value = getenv("VESPER_HOST_COPIES");
+    return value && *value == '1';
+}
+
 static VkResult check_allocation(const VkMemoryAllocateInfo *info) {
     const VkExportMemoryAllocateInfo *exported =
         find(info->pNext, VK_STRUCTURE_TYPE_EXPORT_MEMORY_ALLOCATE_INFO);
@@ -111,7 +118,7 @@ static VkResult check_allocation(const VkMemoryAllocateInfo *info) {
     }
     const VkImportMemoryHostPointerInfoEXT *import =
         find(info->pNext, VK_STRUCTURE_TYPE_IMPORT_MEMORY_HOST_POINTER_INFO_EXT);
-    return import ? check_import(info, import) : VK_SUCCESS;
+    return import && !imports_are_copies() ? check_import(info, import) : VK_SUCCESS;
 }
 
 static VKAPI_ATTR VkResult VKAPI_CALL layer_AllocateMemory(VkDevice device,
@@ -129,6 +136,9 @@ static VKAPI_ATTR VkResult VKAPI_CALL layer_AllocateMemory(VkDevice device,
     }
     VkMemoryAllocateInfo real = *info;
     real.memoryTypeIndex = below->memory_type;
+    if (imports_are_copies()) {
+        real.pNext = NULL;
+    }
     result = below->AllocateMemory(device, &real, allocator, out);
     if (result >= 0) {
         bool imported =
