@@ -39,6 +39,7 @@ const struct selftest_check selftest_checks[] = {
      selftest_timeline_semaphores},
     {"fence-wait", "bounds the frames a guest can draw one after another", selftest_fence_wait},
     {"swapchain-headless", "a presenter's path without a screen", selftest_swapchain_headless},
+    {"swapchain-window", "windows on a screen", selftest_swapchain_window},
     {"worker", "each guest context is a process", selftest_worker},
     {0},
 };

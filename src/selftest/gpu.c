@@ -21,15 +21,21 @@ bool gpu_open_library(struct selftest_result *out) {
     return true;
 }
 
-VkResult gpu_create_instance(bool with_portability, bool with_surfaces, VkInstance *out) {
-    const char *names[3];
+VkResult gpu_create_instance(bool with_portability, const char *const *extensions,
+                             uint32_t extension_count, VkInstance *out) {
+    const char *names[GPU_INSTANCE_EXTENSIONS_MAX + 1];
     uint32_t count = 0;
+    if (extension_count > GPU_INSTANCE_EXTENSIONS_MAX) {
+        return VK_ERROR_EXTENSION_NOT_PRESENT;
+    }
     if (with_portability) {
         names[count++] = VK_KHR_PORTABILITY_ENUMERATION_EXTENSION_NAME;
     }
-    if (with_surfaces) {
-        names[count++] = VK_KHR_SURFACE_EXTENSION_NAME;
-        names[count++] = VK_EXT_HEADLESS_SURFACE_EXTENSION_NAME;
+    for (uint32_t i = 0; i < extension_count; i++) {
+        /* What the toolkit asks for, too. */
+        if (strcmp(extensions[i], VK_KHR_PORTABILITY_ENUMERATION_EXTENSION_NAME) != 0) {
+            names[count++] = extensions[i];
+        }
     }
     VkApplicationInfo application = {
         .sType = VK_STRUCTURE_TYPE_APPLICATION_INFO,
@@ -143,7 +149,8 @@ bool gpu_open(struct gpu *gpu, struct selftest_result *out) {
     if (!gpu_open_library(out)) {
         return false;
     }
-    VkResult result = gpu_create_instance(instance_host_lists_portability(), false, &gpu->instance);
+    VkResult result =
+        gpu_create_instance(instance_host_lists_portability(), NULL, 0, &gpu->instance);
     if (result < 0) {
         selftest_fail(out, "vkCreateInstance gives %d", (int)result);
         return false;

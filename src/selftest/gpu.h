@@ -25,9 +25,11 @@ struct gpu {
 
 /* Opens the library as the renderer does. False, with the result set, where that fails. */
 bool gpu_open_library(struct selftest_result *out);
-/* An instance that sees portability drivers, and has headless surfaces, where asked for. The library
- * is open. */
-VkResult gpu_create_instance(bool with_portability, bool with_surfaces, VkInstance *out);
+/* An instance with these extensions (GPU_INSTANCE_EXTENSIONS_MAX at most) that sees portability drivers
+ * where asked for. The library is open. */
+#define GPU_INSTANCE_EXTENSIONS_MAX 16
+VkResult gpu_create_instance(bool with_portability, const char *const *extensions,
+                             uint32_t extension_count, VkInstance *out);
 /* gpu_open_library, the instance and its first device with queue and command pool. False: *out says
  * why and there is nothing to close. */
 bool gpu_open(struct gpu *gpu, struct selftest_result *out);

@@ -75,6 +75,7 @@ void selftest_timeline_semaphores(struct selftest_result *out);
 void selftest_fence_wait(struct selftest_result *out);
 /* swapchain.c */
 void selftest_swapchain_headless(struct selftest_result *out);
+void selftest_swapchain_window(struct selftest_result *out);
 /* worker.c */
 void selftest_worker(struct selftest_result *out);
 

@@ -1,4 +1,4 @@
-/* Three frames through a swapchain on a surface without a screen. */
+/* Three frames through a swapchain: on a surface without a screen, and on a window's. */
 #include <stdbool.h>
 #include <string.h>
 
@@ -7,6 +7,7 @@
 #include "renderer/instance.h"
 #include "selftest/gpu.h"
 #include "selftest/selftest.h"
+#include "selftest/window.h"
 
 #define FRAMES 3
 #define WAIT_NS UINT64_C(10000000000)
@@ -36,6 +37,7 @@ struct chain {
     VkSurfaceKHR surface;
     VkSwapchainKHR swapchain;
     VkExtent2D extent;
+    bool has_window; /* which made the surface */
     INSTANCE_CALLS(MEMBER)
     DEVICE_CALLS(MEMBER)
 };
@@ -49,10 +51,11 @@ static bool list_has(const char *name) {
     return enumerate && enumerate(NULL, &count, list) >= 0 && extension_list_has(list, count, name);
 }
 
-static VkResult create_instance(struct chain *chain) {
+static VkResult create_instance(struct chain *chain, const char *const *extensions,
+                                uint32_t count) {
     PFN_vkGetInstanceProcAddr get = driver_get_entry();
     const VkResult result =
-        gpu_create_instance(instance_host_lists_portability(), true, &chain->instance);
+        gpu_create_instance(instance_host_lists_portability(), extensions, count, &chain->instance);
     if (result < 0) {
         return result;
     }
@@ -205,6 +208,9 @@ static VkResult present(struct chain *chain) {
         result = chain->vk.CreateCommandPool(chain->device, &pool_info, NULL, &pool);
     }
     for (int i = 0; i < FRAMES && result >= 0; i++) {
+        if (chain->has_window) {
+            selftest_window_attend();
+        }
         result = present_one(chain, pool, fence);
     }
     chain->vk.QueueWaitIdle(chain->queue);
@@ -213,16 +219,10 @@ static VkResult present(struct chain *chain) {
     return result;
 }
 
+/* On the surface, which is destroyed. */
 static void use_surface(struct chain *chain, struct selftest_result *out) {
-    const VkHeadlessSurfaceCreateInfoEXT info = {
-        .sType = VK_STRUCTURE_TYPE_HEADLESS_SURFACE_CREATE_INFO_EXT,
-    };
     const char *at = "vkCreateDevice";
     VkResult result = create_device(chain);
-    if (result >= 0) {
-        at = "vkCreateHeadlessSurfaceEXT";
-        result = chain->CreateHeadlessSurfaceEXT(chain->instance, &info, NULL, &chain->surface);
-    }
     if (result >= 0) {
         at = "vkCreateSwapchainKHR";
         result = create_swapchain(chain);
@@ -258,11 +258,55 @@ void selftest_swapchain_headless(struct selftest_result *out) {
         selftest_miss(out, "no driver has VK_EXT_headless_surface");
         return;
     }
-    const VkResult result = create_instance(&chain);
+    static const char *const extensions[] = {VK_KHR_SURFACE_EXTENSION_NAME,
+                                             VK_EXT_HEADLESS_SURFACE_EXTENSION_NAME};
+    const VkHeadlessSurfaceCreateInfoEXT info = {
+        .sType = VK_STRUCTURE_TYPE_HEADLESS_SURFACE_CREATE_INFO_EXT,
+    };
+    VkResult result = create_instance(&chain, extensions, 2);
     if (result < 0) {
         selftest_fail(out, "vkCreateInstance with surfaces gives %d", (int)result);
         return;
     }
-    use_surface(&chain, out);
+    result = chain.CreateHeadlessSurfaceEXT(chain.instance, &info, NULL, &chain.surface);
+    if (result < 0) {
+        selftest_fail(out, "vkCreateHeadlessSurfaceEXT gives %d", (int)result);
+    } else {
+        use_surface(&chain, out);
+    }
     chain.host.DestroyInstance(chain.instance, NULL);
+}
+
+static void use_window(struct selftest_result *out) {
+    struct chain chain;
+    char reason[256];
+    uint32_t count = 0;
+    const char *const *extensions = selftest_window_get_extensions(&count);
+    memset(&chain, 0, sizeof(chain));
+    chain.has_window = true;
+    const VkResult result = create_instance(&chain, extensions, count);
+    if (result < 0) {
+        selftest_fail(out, "vkCreateInstance with the window's extensions gives %d", (int)result);
+        return;
+    }
+    chain.surface = selftest_window_make_surface(chain.instance, reason, sizeof(reason));
+    if (chain.surface) {
+        use_surface(&chain, out);
+    } else {
+        selftest_fail(out, "%s", reason);
+    }
+    chain.host.DestroyInstance(chain.instance, NULL);
+}
+
+void selftest_swapchain_window(struct selftest_result *out) {
+    char reason[256];
+    if (!gpu_open_library(out)) {
+        return;
+    }
+    if (!selftest_window_open(driver_get_library(), reason, sizeof(reason))) {
+        selftest_miss(out, "%s", reason);
+        return;
+    }
+    use_window(out);
+    selftest_window_close();
 }

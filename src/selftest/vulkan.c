@@ -39,7 +39,7 @@ static VkResult count_devices(bool with_portability, uint32_t *out_count) {
     VkInstance instance;
     struct vn_instance_table vk;
     *out_count = 0;
-    VkResult result = gpu_create_instance(with_portability, false, &instance);
+    VkResult result = gpu_create_instance(with_portability, NULL, 0, &instance);
     if (result < 0) {
         return result;
     }

@@ -5,6 +5,8 @@ preload of tests/hosts can have."""
 
 import json
 import os
+import shutil
+import subprocess
 import sys
 import tempfile
 
@@ -87,12 +89,46 @@ def check_all_faults(vesper, host):
     check_faults(vesper, host, DRIVER_FAULTS)
 
 
+def check_window(vesper, host):
+    """A window on an X server without a screen; in the layer its swapchain can fail."""
+    server = shutil.which("Xvfb")
+    if not server:
+        print("the window is not looked at: there is no Xvfb", flush=True)
+        return
+    ours, its = os.pipe()
+    screen = subprocess.Popen([server, "-displayfd", str(its), "-screen", "0", "320x240x24",
+                               "-noreset", "-nolisten", "tcp"], pass_fds=[its],
+                              stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+                              stderr=subprocess.DEVNULL)
+    os.close(its)
+    try:
+        with os.fdopen(ours) as pipe:
+            host = {**host, "DISPLAY": ":" + pipe.readline().strip()}
+        _, results = ask(vesper, host, "--only", "swapchain-window")
+        if results != {"swapchain-window": "ok"}:
+            raise Failure(f"with an X server: {results}")
+        if os.environ.get("VESPER_HOST_PROFILE"):
+            fault = "VESPER_HOST_FAIL=vkCreateSwapchainKHR:0:-3"
+            _, results = ask(vesper, {**host, **dict([fault.split("=", 1)])}, "--only",
+                             "swapchain-window")
+            if results != {"swapchain-window": "failed"}:
+                raise Failure(f"{fault}: {results}")
+    finally:
+        screen.terminate()
+        screen.wait()
+
+
 def test(_, arguments):
     with tempfile.TemporaryDirectory() as folder:
         host = environment.host_environment(arguments.guest, folder)
-        subset = set() if environment.host_is_like("moltenvk") else {"portability-subset"}
+        host["XDG_RUNTIME_DIR"] = folder
+        # There is no screen, and SDL's word for it.
+        subset = {"swapchain-window"}
+        if not environment.host_is_like("moltenvk"):
+            subset.add("portability-subset")
         images = {"import-images"} if environment.host_is_like("moltenvk") else set()
         expect(*ask(arguments.vesper, host), set(), subset | images)
+        check_window(arguments.vesper, host)
         if os.environ.get("VESPER_HOST_PROFILE"):
             expect(*ask(arguments.vesper, {**host, "VESPER_HOST_HIDE": "VK_EXT_external_memory_host"}),
                    IMPORTS, subset)
