@@ -55,9 +55,13 @@ static bool is_ending(struct worker *worker) {
     return worker->destroyed;
 }
 
+/* Lets go of the mutex while the process starts, so that nobody else waits for that: the list may
+ * have changed afterwards, and the pool may be stopping. */
 static int add_worker(struct worker **out) {
     struct worker *worker;
+    pthread_mutex_unlock(&pool.mutex);
     int error = worker_start(pool.program, pool.sandbox, &pool.wake, &worker);
+    pthread_mutex_lock(&pool.mutex);
     if (error) {
         return error;
     }
@@ -83,8 +87,7 @@ static struct worker *find_spare(void) {
 }
 
 static void keep_spares(void) {
-    for (uint32_t have = count_where(is_spare);
-         have < pool.spares && !pool.stopping && !pool.spare_failed; have++) {
+    while (count_where(is_spare) < pool.spares && !pool.stopping && !pool.spare_failed) {
         struct worker *worker;
         int error = add_worker(&worker);
         if (error) {
@@ -169,8 +172,8 @@ static void *watch(void *argument) {
             break;
         }
         if (pool.running && now_ns >= pool.refill_ns) {
-            keep_spares();
             pool.refill_ns = 0;
+            keep_spares();
         }
         if (pool.refill_ns && pool.refill_ns < next_ns) {
             next_ns = pool.refill_ns;
