@@ -202,16 +202,16 @@ class XServer:
 
 class Window(Vesper):
     """`vesper serve` with a window on an X server of its own, whose screen is what is looked at: as
-    large as the window, which no window manager moves. One display."""
+    large as the window, which no window manager moves; or as all windows beside each other."""
     plugs = several = False
 
-    def __init__(self, program, options="", **arguments):
-        super().__init__(program, outputs=1, **arguments)
+    def __init__(self, program, options="", outputs=1, **arguments):
+        super().__init__(program, outputs=outputs, **arguments)
         self.display = "window" + options
         self.server = None
 
     def start(self):
-        self.server = XServer(self.folder, self.width, self.height)
+        self.server = XServer(self.folder, self.width * self.outputs, self.height)
         self.environment = dict(self.server.environment, SDL_VIDEO_DRIVER="x11")
         super().start()
 

@@ -66,6 +66,17 @@ class Person:
         at = self.root.translate_coords(window, 0, 0)
         return at.x, at.y
 
+    def move_window(self, window, x, y):
+        window.configure(x=x, y=y)
+        self.display.sync()
+
+    def wait_gone(self, window):
+        deadline = time.monotonic() + APPEAR_SECONDS
+        while window in self.root.query_tree().children:
+            if time.monotonic() > deadline:
+                raise Failure("the window stays")
+            time.sleep(0.05)
+
     def focus(self, window):
         """Types into that window from now on; None: into another program's."""
         (window or self.other).set_input_focus(X.RevertToNone, X.CurrentTime)

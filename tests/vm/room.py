@@ -19,10 +19,11 @@ def need_programs(folder):
 
 class Room:
     """`screen` is the X server; the guest's display has `width` × `height` pixels; `log` gives what
-    Vesper has said."""
+    Vesper has said; `request` asks for something at its control socket."""
 
-    def __init__(self, guest, screen, width, height, log):
+    def __init__(self, guest, screen, width, height, log, request=None):
         self.log = log
+        self.request = request
         self.guest = guest
         self.width = width
         self.height = height
@@ -30,8 +31,15 @@ class Room:
         self.window = self.person.find_window("Vesper")
         self.left, self.top = self.person.place(self.window)
         self.person.focus(self.window)
-        self.number = guest.begin("/mnt/programs/input/guest_input --led")
-        guest.wait_output(self.number, "ready\n", ARRIVE_SECONDS)
+        self.listen()
+        # The window may have appeared under the pointer, or not.
+        self.point(1, 2)
+        self.expect_at_last("tablet", self.at(1, 2))
+
+    def listen(self):
+        """What was told before is forgotten."""
+        self.number = self.guest.begin("/mnt/programs/input/guest_input --led")
+        self.guest.wait_output(self.number, "ready\n", ARRIVE_SECONDS)
         self.seen = 0
 
     def lines(self):
@@ -66,6 +74,19 @@ class Room:
         expect(seen == wanted, f"wanted {wanted}\n  seen {seen}")
         self.seen += len(wanted)
 
+    def expect_at_last(self, kind, group):
+        """In the end it is so, by this device's events alone; on the way anything else may be."""
+        def is_so():
+            last = {event[1:3]: event[3] for event in self.lines()[self.seen:]}
+            return all(last.get(event[:2]) == event[2] for event in group)
+        deadline = time.monotonic() + ARRIVE_SECONDS
+        while not is_so() and time.monotonic() < deadline:
+            self.guest.receive(0.05)
+        seen = self.lines()[self.seen:]
+        expect(is_so() and all(event[0] == NAMES[kind] for event in seen),
+               f"wanted {group} of the {kind} at last\n  seen {seen}")
+        self.seen += len(seen)
+
     def wait_title(self, title):
         deadline = time.monotonic() + ARRIVE_SECONDS
         while (seen := self.person.title(self.window)) != title:
@@ -76,9 +97,9 @@ class Room:
         """At a pixel of the guest's."""
         self.person.move_to(self.left + x, self.top + y)
 
-    def at(self, x, y):
-        """As the tablet tells it: the middle of the pixel."""
-        return [(ABS, X, (2 * x + 1) * 32768 // (2 * self.width)),
+    def at(self, x, y, width=None):
+        """As the tablet tells it: the middle of the pixel; `width` is the whole desktop's."""
+        return [(ABS, X, (2 * x + 1) * 32768 // (2 * (width or self.width))),
                 (ABS, Y, (2 * y + 1) * 32768 // (2 * self.height))]
 
 
