@@ -159,6 +159,7 @@ static bool open_view(struct window_host *host, struct window_scanout *scanout,
         window_view_close(&scanout->view);
         return false;
     }
+    window_input_note_display(&host->input, index, scanout->view.window, mode->width, mode->height);
     host->open_count++;
     return true;
 }
