@@ -196,7 +196,8 @@ def run(arguments):
     machine.leave_on_sigterm()
     need_programs(arguments.programs)
     image.folder()
-    with gpu.Window(arguments.vesper, outputs=2, arguments=["--log-level", "debug"]) as device:
+    with gpu.Window(arguments.vesper, f",present={arguments.present}", outputs=2,
+                    arguments=["--log-level", "debug"]) as device:
         inputs = qemu.vesper_inputs(device.folder / "gpu", KINDS)
         with machine.Machine(**options.machine(arguments), **device.settings(),
                              extra=inputs) as guest:
@@ -207,4 +208,11 @@ def run(arguments):
             device.check_alive()
 
 
-conclude(run, options.parser(__doc__).parse_args())
+def parse_arguments():
+    parser = options.parser(__doc__)
+    parser.add_argument("--present", choices=["software", "fifo"], default="software",
+                        help="the windows are drawn by the processor, or by Vulkan")
+    return parser.parse_args()
+
+
+conclude(run, parse_arguments())
