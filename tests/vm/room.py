@@ -19,11 +19,13 @@ def need_programs(folder):
 
 class Room:
     """`screen` is the X server; the guest's display has `width` × `height` pixels; `log` gives what
-    Vesper has said; `request` asks for something at its control socket."""
+    Vesper has said; `request` asks for something at its control socket; `mesa` is the
+    guest's."""
 
-    def __init__(self, guest, screen, width, height, log, request=None):
+    def __init__(self, guest, screen, width, height, log, request=None, mesa=None):
         self.log = log
         self.request = request
+        self.mesa = mesa
         self.guest = guest
         self.width = width
         self.height = height

@@ -17,7 +17,7 @@ import qemu  # noqa: E402
 from verdict import conclude, expect, run_tests  # noqa: E402
 
 import person as people  # noqa: E402
-from room import (ARRIVE_SECONDS, KEY, NAMES, REL, REPEATED, Room, X, Y,  # noqa: E402
+from room import (ARRIVE_SECONDS, KEY, NAMES, REL, REPEATED, SYN, Room, X, Y,  # noqa: E402
                   need_programs, pressed, released)
 
 KINDS = ("keyboard", "tablet", "mouse")
@@ -148,6 +148,46 @@ def test_hold(room):
     room.expect("tablet", released(BTN_RIGHT))
 
 
+def move_until(room, kind):
+    """Moves to and fro until the guest is told by this device."""
+    deadline = time.monotonic() + ARRIVE_SECONDS
+    sign = 1
+    while (told := room.lines()[room.seen:])[-1:] != [(NAMES[kind], SYN, 0, 0)]:
+        expect(time.monotonic() < deadline, f"not the {kind} tells motions: {told}")
+        room.person.move_by(3 * sign, 0)
+        sign = -sign
+        room.guest.receive(0.2)
+    room.seen = len(room.lines())
+
+
+def test_hold_and_cursor(room):
+    """What tells of the held pointer follows the guest's cursor: drm_cursor shows it from its second
+    step on, and hides it for its last."""
+    folder = room.guest.out / "cursor"
+    folder.mkdir()
+    number = room.guest.begin("/mnt/programs/drm/guest_drm_cursor --host /mnt/out/cursor",
+                              mesa=room.mesa)
+    room.guest.wait_output(number, "WAIT 1\n", ARRIVE_SECONDS)
+    toggle(room, RELEASES)
+    move_until(room, "mouse")
+    (folder / "done-1").touch()
+    room.guest.wait_output(number, "WAIT 2\n", ARRIVE_SECONDS)
+    move_until(room, "tablet")
+    room.point(70, 80)
+    room.expect_at_last("tablet", room.at(70, 80))
+    room.wait_title(RELEASES)
+    step = 2
+    while "no cursor" not in room.guest.output(number):
+        room.guest.wait_output(number, f"WAIT {step}\n", ARRIVE_SECONDS)
+        (folder / f"done-{step}").touch()
+        step += 1
+        room.guest.receive(0.2)
+    move_until(room, "mouse")
+    toggle(room, HOLDS)
+    room.guest.signal(number)
+    room.guest.finish(number)
+
+
 def test_two_displays(room):
     """Windows beside each other, as the guest's displays are."""
     width = room.width
@@ -189,7 +229,8 @@ def test_reboot(room):
 
 
 TESTS = (test_devices, test_keys, test_held_keys, test_places, test_buttons, test_wheels,
-         test_focus, test_hold, test_two_displays, test_reboot)
+         test_focus, test_hold, test_hold_and_cursor,
+         test_two_displays, test_reboot)
 
 
 def run(arguments):
@@ -202,7 +243,7 @@ def run(arguments):
         with machine.Machine(**options.machine(arguments), **device.settings(),
                              extra=inputs) as guest:
             room = Room(guest, device.server, device.width, device.height, device.log,
-                        device.request)
+                        device.request, arguments.mesa)
             run_tests(TESTS, room)
             room.person.close()
             device.check_alive()
