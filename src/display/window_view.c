@@ -63,6 +63,8 @@ bool window_view_open(struct window_view *view, const struct window_options *opt
     set_title(view, options, scanout);
     if (!options->full_screen) {
         set_pixel_size(view, width, height);
+        /* It was small, and in the middle; where nobody places windows it is now off it. */
+        sdl.SetWindowPosition(view->window, SDL_WINDOWPOS_CENTERED, SDL_WINDOWPOS_CENTERED);
     }
     sdl.ShowWindow(view->window);
     if (!options->full_screen) {
