@@ -70,9 +70,13 @@ class Person:
         window.configure(x=x, y=y)
         self.display.sync()
 
+    def is_seen(self, window):
+        return (window in self.root.query_tree().children
+                and window.get_attributes().map_state == X.IsViewable)
+
     def wait_gone(self, window):
         deadline = time.monotonic() + APPEAR_SECONDS
-        while window in self.root.query_tree().children:
+        while self.is_seen(window):
             if time.monotonic() > deadline:
                 raise Failure("the window stays")
             time.sleep(0.05)
