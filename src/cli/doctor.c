@@ -219,7 +219,7 @@ static void put_system(struct sheet *sheet) {
 static void put_qemu(struct sheet *sheet) {
     char reason[512];
     const char *program = qemu_default_program();
-    const int error = qemu_check(program, reason, sizeof(reason));
+    const int error = qemu_check(program, 0, reason, sizeof(reason));
     sheet_open(sheet, "virtual machines", false);
     sheet_text(sheet, "QEMU", program);
     sheet_flag(sheet, "fit for 'vesper run'", !error);

@@ -13,6 +13,7 @@
 #include "device/device.h"
 
 #define FRONT_END "vhost-user-test-device-pci"
+#define INPUT_FRONT_END "vhost-user-input-pci"
 #define OUTPUT_MAX (256 * 1024)
 #define SOCKET_PATH_SIZE 512
 
@@ -146,7 +147,7 @@ static void add_input(struct arguments *arguments, const struct qemu_machine *ma
     add(arguments, "-chardev");
     add(arguments, "socket,id=vesper-%s,path=%s", name, escaped);
     add(arguments, "-device");
-    add(arguments, "vhost-user-input-pci,id=vesper-%s-device,chardev=vesper-%s", name, name);
+    add(arguments, INPUT_FRONT_END ",id=vesper-%s-device,chardev=vesper-%s", name, name);
     free(escaped);
 }
 
@@ -291,7 +292,22 @@ static int capture(const char *program, const char *const *arguments, char *outp
     return error;
 }
 
-int qemu_check(const char *program, char *reason, size_t reason_size) {
+static int check_devices(const char *program, uint32_t inputs, const char *output, char *reason,
+                         size_t reason_size) {
+    if (!strstr(output, "\"" FRONT_END "\"")) {
+        snprintf(reason, reason_size,
+                 "%s has no device " FRONT_END ": it was built without vhost-user", program);
+        return -ENOTSUP;
+    }
+    if (inputs && !strstr(output, "\"" INPUT_FRONT_END "\"")) {
+        snprintf(reason, reason_size,
+                 "%s has no device " INPUT_FRONT_END "; --input=none does without", program);
+        return -ENOTSUP;
+    }
+    return 0;
+}
+
+int qemu_check(const char *program, uint32_t inputs, char *reason, size_t reason_size) {
     char *output = malloc(OUTPUT_MAX);
     if (!output) {
         snprintf(reason, reason_size, "there is no memory");
@@ -306,10 +322,8 @@ int qemu_check(const char *program, char *reason, size_t reason_size) {
     if (!error) {
         error = capture(program, ask_devices, output, reason, reason_size);
     }
-    if (!error && !strstr(output, "\"" FRONT_END "\"")) {
-        snprintf(reason, reason_size,
-                 "%s has no device " FRONT_END ": it was built without vhost-user", program);
-        error = -ENOTSUP;
+    if (!error) {
+        error = check_devices(program, inputs, output, reason, reason_size);
     }
     free(output);
     return error;

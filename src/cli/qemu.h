@@ -35,8 +35,9 @@ char *qemu_quote_arguments(char *const *arguments);
 /* Reads "QEMU emulator version X.Y…"; 0, or -EINVAL where `text` says nothing like it. */
 int qemu_parse_version(const char *text, unsigned *out_major, unsigned *out_minor);
 
-/* Runs the program to find its version and devices. 0, or a negative errno with a sentence that
- * says what is missing, and which version has it, in `reason`. */
-int qemu_check(const char *program, char *reason, size_t reason_size);
+/* Runs the program to find its version and devices, with those for `inputs` (as in qemu_machine). 0,
+ * or a negative errno with a sentence that says what is missing, and which version has it, in
+ * `reason`. */
+int qemu_check(const char *program, uint32_t inputs, char *reason, size_t reason_size);
 
 #endif

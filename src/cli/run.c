@@ -185,7 +185,7 @@ static int check_disk(const char *disk) {
 
 static int run_machine(struct run *run) {
     char reason[256];
-    if (qemu_check(run->machine.program, reason, sizeof(reason))) {
+    if (qemu_check(run->machine.program, run->machine.inputs, reason, sizeof(reason))) {
         cli_error("run: %s", reason);
         return CLI_FAILED;
     }

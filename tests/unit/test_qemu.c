@@ -176,9 +176,11 @@ static void write_program(const char *text) {
     assert_int_equal(chmod(program, 0755), 0);
 }
 
+static uint32_t checked_inputs;
+
 static int check(const char *text, char *reason, size_t size) {
     write_program(text);
-    int error = qemu_check(program, reason, size);
+    int error = qemu_check(program, checked_inputs, reason, size);
     unlink(program);
     return error;
 }
@@ -196,10 +198,17 @@ static void test_check(void **state) {
     assert_int_equal(check("echo 'QEMU emulator version 12.0.0'", reason, sizeof(reason)),
                      -ENOTSUP);
     assert_non_null(strstr(reason, "has no device vhost-user-test-device-pci"));
+    static const char gpu_only[] = "case $1 in --version) echo 'QEMU emulator version 11.1.0';;\n"
+                                   "*) echo 'name \"vhost-user-test-device-pci\"';; esac";
+    assert_int_equal(check(gpu_only, reason, sizeof(reason)), 0);
+    checked_inputs = CLI_INPUT_BIT(INPUT_MOUSE);
+    assert_int_equal(check(gpu_only, reason, sizeof(reason)), -ENOTSUP);
+    assert_non_null(strstr(reason, "has no device vhost-user-input-pci; --input=none"));
+    checked_inputs = 0;
     assert_int_equal(check("echo hello", reason, sizeof(reason)), -EINVAL);
     assert_non_null(strstr(reason, "does not say its version"));
     assert_int_equal(check("exit 3", reason, sizeof(reason)), -EIO);
-    assert_int_equal(qemu_check("/nowhere/qemu", reason, sizeof(reason)), -ENOENT);
+    assert_int_equal(qemu_check("/nowhere/qemu", 0, reason, sizeof(reason)), -ENOENT);
     assert_non_null(strstr(reason, "/nowhere/qemu cannot be run: No such file or directory "
                                    "(QEMU 11.1 or later is needed)"));
 }
