@@ -15,12 +15,6 @@ void window_input_init(struct window_input *input, enum display_scale scale) {
     *input = (struct window_input){.scale = scale};
 }
 
-void window_input_set_seat(struct window_input *input, const struct input_seat *seat) {
-    input->events.seat = seat;
-    /* Fingers that the guest hears of are no mouse. */
-    sdl.SetHint(SDL_HINT_TOUCH_MOUSE_EVENTS, seat->devices[INPUT_TOUCH] ? "0" : "1");
-}
-
 static bool has_devices(const struct window_input *input) {
     for (int kind = 0; input->events.seat && kind < INPUT_KIND_COUNT; kind++) {
         if (input->events.seat->devices[kind]) {
@@ -28,6 +22,16 @@ static bool has_devices(const struct window_input *input) {
         }
     }
     return false;
+}
+
+void window_input_set_seat(struct window_input *input, const struct input_seat *seat) {
+    input->events.seat = seat;
+    /* Fingers that the guest hears of are no mouse. */
+    sdl.SetHint(SDL_HINT_TOUCH_MOUSE_EVENTS, seat->devices[INPUT_TOUCH] ? "0" : "1");
+    if (has_devices(input)) { /* a full screen shows no title */
+        log_info("display: " SHORTCUT_TEXT " holds keyboard and pointer in a window, and "
+                 "releases them");
+    }
 }
 
 /* ---- holding ---------------------------------------------------------------------------- */
