@@ -11,6 +11,7 @@ help:
 	@echo 'make check-sanitize  the same under sanitizers, and fuzz for 30 seconds per target'
 	@echo 'make fuzz            fuzz for FUZZ_SECONDS=$(FUZZ_SECONDS) per target'
 	@echo 'make bench           measure against native and against the peer server'
+	@echo 'make bench-display   how long a frame takes to the screen, beside memcpy and a staging buffer'
 	@echo 'make bench-vm        the same in a machine, against QEMU'\''s own virtio-gpu-gl'
 	@echo 'make soak            boot a machine SOAK_BOOTS=$(SOAK_BOOTS) times; nothing may grow'
 	@echo 'make build           build only (build/release)'
@@ -43,6 +44,10 @@ bench-vm:
 	@tools/env tools/setup/guest
 	@tools/env bench/run_vm
 
+bench-display:
+	@tools/env tools/build release
+	@tools/env bash -c 'VK_DRIVER_FILES=$$VESPER_ICD_DIR/lvp-backports.json build/release/bench/vesper-bench-present'
+
 soak:
 	@tools/env tools/build release
 	@tools/env tools/setup/guest
@@ -57,4 +62,4 @@ format:
 clean:
 	rm -rf build
 
-.PHONY: help demo check check-darwin check-sanitize fuzz bench bench-vm soak build format clean
+.PHONY: help demo check check-darwin check-sanitize fuzz bench bench-vm bench-display soak build format clean

@@ -4,6 +4,18 @@
 #define MODES_MAX 16
 #define EXTENT_BY_IMAGES UINT32_MAX /* the surface is as large as the swapchain's images */
 
+static bool find_format(const VkSurfaceFormatKHR *offered, uint32_t count, VkFormat format,
+                        VkSurfaceFormatKHR *out) {
+    for (uint32_t i = 0; i < count; i++) {
+        if (offered[i].format == format &&
+            offered[i].colorSpace == VK_COLOR_SPACE_SRGB_NONLINEAR_KHR) {
+            *out = offered[i];
+            return true;
+        }
+    }
+    return false;
+}
+
 VkResult screen_chain_choose_format(const struct screen_gpu *gpu, VkSurfaceKHR surface,
                                     VkSurfaceFormatKHR *out) {
     VkSurfaceFormatKHR offered[FORMATS_MAX];
@@ -13,15 +25,10 @@ VkResult screen_chain_choose_format(const struct screen_gpu *gpu, VkSurfaceKHR s
     if (result < VK_SUCCESS) {
         return result;
     }
-    for (uint32_t i = 0; i < count; i++) {
-        const bool plain = offered[i].format == VK_FORMAT_B8G8R8A8_UNORM ||
-                           offered[i].format == VK_FORMAT_R8G8B8A8_UNORM;
-        if (plain && offered[i].colorSpace == VK_COLOR_SPACE_SRGB_NONLINEAR_KHR) {
-            *out = offered[i];
-            return VK_SUCCESS;
-        }
-    }
-    return VK_ERROR_FORMAT_NOT_SUPPORTED;
+    /* The first is what guests draw in: their pixels need no change then. */
+    const bool found = find_format(offered, count, VK_FORMAT_B8G8R8A8_UNORM, out) ||
+                       find_format(offered, count, VK_FORMAT_R8G8B8A8_UNORM, out);
+    return found ? VK_SUCCESS : VK_ERROR_FORMAT_NOT_SUPPORTED;
 }
 
 static VkPresentModeKHR choose_mode(const struct screen_gpu *gpu, VkSurfaceKHR surface,
@@ -118,9 +125,10 @@ static VkResult create(struct screen_chain *chain, const VkSurfaceCapabilitiesKH
         .imageColorSpace = chain->format.colorSpace,
         .imageExtent = extent,
         .imageArrayLayers = 1,
-        /* To be read back, where the surface allows it. */
+        /* Copied into, and read back, where the surface allows it. */
         .imageUsage = VK_IMAGE_USAGE_COLOR_ATTACHMENT_BIT |
-                      (surface->supportedUsageFlags & VK_IMAGE_USAGE_TRANSFER_SRC_BIT),
+                      (surface->supportedUsageFlags &
+                       (VK_IMAGE_USAGE_TRANSFER_SRC_BIT | VK_IMAGE_USAGE_TRANSFER_DST_BIT)),
         .imageSharingMode = shared ? VK_SHARING_MODE_CONCURRENT : VK_SHARING_MODE_EXCLUSIVE,
         .queueFamilyIndexCount = shared ? 2 : 0,
         .pQueueFamilyIndices = families,
@@ -139,7 +147,7 @@ static VkResult create(struct screen_chain *chain, const VkSurfaceCapabilitiesKH
     return result;
 }
 
-static VkResult make_targets(struct screen_chain *chain, VkExtent2D extent) {
+static VkResult make_targets(struct screen_chain *chain, VkExtent2D extent, bool takes_copies) {
     VkImage images[SCREEN_IMAGES_MAX];
     uint32_t count = SCREEN_IMAGES_MAX;
     VkResult result =
@@ -151,6 +159,7 @@ static VkResult make_targets(struct screen_chain *chain, VkExtent2D extent) {
         chain->count++;
         result = screen_painter_make_target(chain->painter, images[i], extent.width, extent.height,
                                             &chain->targets[i]);
+        chain->targets[i].takes_copies = takes_copies;
     }
     chain->width = extent.width;
     chain->height = extent.height;
@@ -171,7 +180,9 @@ VkResult screen_chain_build(struct screen_chain *chain, uint32_t width, uint32_t
     }
     drop_targets(chain);
     result = create(chain, &surface, extent);
-    return result ? result : make_targets(chain, extent);
+    const bool takes_copies = (surface.supportedUsageFlags & VK_IMAGE_USAGE_TRANSFER_DST_BIT) &&
+                              choose_alpha(&surface) == VK_COMPOSITE_ALPHA_OPAQUE_BIT_KHR;
+    return result ? result : make_targets(chain, extent, takes_copies);
 }
 
 /* ---- use ----------------------------------------------------------------------------------- */

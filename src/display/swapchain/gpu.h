@@ -24,7 +24,7 @@
     use(AcquireNextImageKHR) use(AllocateCommandBuffers) use(AllocateDescriptorSets)              \
     use(AllocateMemory) use(BeginCommandBuffer) use(BindBufferMemory) use(BindImageMemory)        \
     use(CmdBeginRenderPass) use(CmdBindDescriptorSets) use(CmdBindPipeline) use(CmdCopyBuffer)    \
-    use(CmdCopyImageToBuffer) use(CmdDraw) use(CmdEndRenderPass) use(CmdPipelineBarrier)          \
+    use(CmdCopyBufferToImage) use(CmdCopyImageToBuffer) use(CmdDraw) use(CmdEndRenderPass) use(CmdPipelineBarrier)          \
     use(CmdPushConstants) use(CmdSetScissor) use(CmdSetViewport) use(CreateBuffer)                \
     use(CreateCommandPool) use(CreateDescriptorPool) use(CreateDescriptorSetLayout)               \
     use(CreateFence) use(CreateFramebuffer) use(CreateGraphicsPipelines) use(CreateImage)         \

@@ -176,6 +176,27 @@ static void record_pass(struct screen_painter *painter, const struct screen_job 
     gpu->vk.CmdEndRenderPass(painter->commands);
 }
 
+static void change_layout(struct screen_painter *painter, VkImage image, VkImageLayout from,
+                          VkImageLayout to) {
+    const VkImageMemoryBarrier barrier = {
+        .sType = VK_STRUCTURE_TYPE_IMAGE_MEMORY_BARRIER,
+        .srcAccessMask =
+            from == VK_IMAGE_LAYOUT_TRANSFER_DST_OPTIMAL ? VK_ACCESS_TRANSFER_WRITE_BIT : 0,
+        .dstAccessMask = to == VK_IMAGE_LAYOUT_TRANSFER_DST_OPTIMAL   ? VK_ACCESS_TRANSFER_WRITE_BIT
+                         : to == VK_IMAGE_LAYOUT_TRANSFER_SRC_OPTIMAL ? VK_ACCESS_TRANSFER_READ_BIT
+                                                                      : 0,
+        .oldLayout = from,
+        .newLayout = to,
+        .srcQueueFamilyIndex = VK_QUEUE_FAMILY_IGNORED,
+        .dstQueueFamilyIndex = VK_QUEUE_FAMILY_IGNORED,
+        .image = image,
+        .subresourceRange = {VK_IMAGE_ASPECT_COLOR_BIT, 0, 1, 0, 1}};
+    painter->gpu->vk.CmdPipelineBarrier(painter->commands, VK_PIPELINE_STAGE_TRANSFER_BIT,
+                                        VK_PIPELINE_STAGE_TRANSFER_BIT, 0, 0, NULL, 0, NULL, 1,
+                                        &barrier);
+}
+
+/* Reads back what was drawn, and leaves it to be presented. */
 static void record_copy(struct screen_painter *painter, const struct screen_job *job) {
     const struct screen_gpu *gpu = painter->gpu;
     const VkBufferImageCopy region = {.imageSubresource = {VK_IMAGE_ASPECT_COLOR_BIT, 0, 0, 1},
@@ -183,32 +204,65 @@ static void record_copy(struct screen_painter *painter, const struct screen_job 
     gpu->vk.CmdCopyImageToBuffer(painter->commands, job->target->image,
                                  VK_IMAGE_LAYOUT_TRANSFER_SRC_OPTIMAL, job->copy->handle, 1,
                                  &region);
-    const VkImageMemoryBarrier barrier = {
-        .sType = VK_STRUCTURE_TYPE_IMAGE_MEMORY_BARRIER,
-        .oldLayout = VK_IMAGE_LAYOUT_TRANSFER_SRC_OPTIMAL,
-        .newLayout = VK_IMAGE_LAYOUT_PRESENT_SRC_KHR,
-        .srcQueueFamilyIndex = VK_QUEUE_FAMILY_IGNORED,
-        .dstQueueFamilyIndex = VK_QUEUE_FAMILY_IGNORED,
-        .image = job->target->image,
-        .subresourceRange = {VK_IMAGE_ASPECT_COLOR_BIT, 0, 1, 0, 1}};
-    gpu->vk.CmdPipelineBarrier(painter->commands, VK_PIPELINE_STAGE_TRANSFER_BIT,
-                               VK_PIPELINE_STAGE_BOTTOM_OF_PIPE_BIT, 0, 0, NULL, 0, NULL, 1,
-                               &barrier);
+    change_layout(painter, job->target->image, VK_IMAGE_LAYOUT_TRANSFER_SRC_OPTIMAL,
+                  VK_IMAGE_LAYOUT_PRESENT_SRC_KHR);
     add_barrier(painter, VK_PIPELINE_STAGE_TRANSFER_BIT, VK_ACCESS_TRANSFER_WRITE_BIT,
                 VK_PIPELINE_STAGE_HOST_BIT, VK_ACCESS_HOST_READ_BIT);
 }
 
-VkResult screen_painter_draw(struct screen_painter *painter, const struct screen_job *job) {
-    if (!bind_buffers(painter, &job->pixels)) {
-        return VK_ERROR_FEATURE_NOT_PRESENT;
+/* Whether the picture's bytes are the image's: then a copy does, without a pipeline. */
+static bool needs_no_change(const struct screen_painter *painter, const struct screen_job *job) {
+    const struct screen_pixels *pixels = &job->pixels;
+    const uint32_t kind = painter->format == VK_FORMAT_B8G8R8A8_UNORM   ? 0
+                          : painter->format == VK_FORMAT_R8G8B8A8_UNORM ? 1
+                                                                        : UINT32_MAX;
+    return job->target->takes_copies && pixels->buffer && !job->cursor->visible &&
+           get_layout_kind(pixels->format) == kind && pixels->stride % 4 == 0 &&
+           pixels->offset % 4 == 0 && pixels->source.width == job->target->width &&
+           pixels->source.height == job->target->height;
+}
+
+static void record_plain_copy(struct screen_painter *painter, const struct screen_job *job) {
+    const struct screen_pixels *pixels = &job->pixels;
+    const VkImage image = job->target->image;
+    const VkBufferImageCopy region = {.bufferOffset = pixels->offset +
+                                                      (uint64_t)pixels->stride * pixels->source.y +
+                                                      4 * (uint64_t)pixels->source.x,
+                                      .bufferRowLength = pixels->stride / 4,
+                                      .imageSubresource = {VK_IMAGE_ASPECT_COLOR_BIT, 0, 0, 1},
+                                      .imageExtent = {job->target->width, job->target->height, 1}};
+    add_barrier(painter, VK_PIPELINE_STAGE_HOST_BIT, VK_ACCESS_HOST_WRITE_BIT,
+                VK_PIPELINE_STAGE_TRANSFER_BIT, VK_ACCESS_TRANSFER_READ_BIT);
+    change_layout(painter, image, VK_IMAGE_LAYOUT_UNDEFINED, VK_IMAGE_LAYOUT_TRANSFER_DST_OPTIMAL);
+    painter->gpu->vk.CmdCopyBufferToImage(painter->commands, pixels->buffer->handle, image,
+                                          VK_IMAGE_LAYOUT_TRANSFER_DST_OPTIMAL, 1, &region);
+    change_layout(painter, image, VK_IMAGE_LAYOUT_TRANSFER_DST_OPTIMAL,
+                  job->copy ? VK_IMAGE_LAYOUT_TRANSFER_SRC_OPTIMAL
+                            : VK_IMAGE_LAYOUT_PRESENT_SRC_KHR);
+}
+
+static bool record(struct screen_painter *painter, const struct screen_job *job) {
+    if (needs_no_change(painter, job)) {
+        record_plain_copy(painter, job);
+        return true;
     }
-    const VkResult result = begin(painter);
-    if (result) {
-        return result;
+    if (!bind_buffers(painter, &job->pixels)) {
+        return false;
     }
     add_barrier(painter, VK_PIPELINE_STAGE_HOST_BIT, VK_ACCESS_HOST_WRITE_BIT,
                 VK_PIPELINE_STAGE_FRAGMENT_SHADER_BIT, VK_ACCESS_SHADER_READ_BIT);
     record_pass(painter, job);
+    return true;
+}
+
+VkResult screen_painter_draw(struct screen_painter *painter, const struct screen_job *job) {
+    const VkResult result = begin(painter);
+    if (result) {
+        return result;
+    }
+    if (!record(painter, job)) {
+        return VK_ERROR_FEATURE_NOT_PRESENT; /* beginning again drops what was recorded */
+    }
     if (job->copy) {
         record_copy(painter, job);
     }

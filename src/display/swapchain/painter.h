@@ -27,6 +27,7 @@ struct screen_target {
     VkImageView view;
     VkFramebuffer framebuffer;
     uint32_t width, height; /* pixels */
+    bool takes_copies; /* it can be copied into, and its alpha means nothing */
 };
 
 struct screen_painter {
@@ -69,7 +70,7 @@ struct screen_job {
     const struct screen_buffer *copy;
 };
 
-/* Draws, and waits until it is done, at most SCREEN_GPU_WAIT_NS: VK_TIMEOUT then. The image can
+/* Draws, by a copy where pixels need no change, and waits until it is done, at most SCREEN_GPU_WAIT_NS: VK_TIMEOUT then. The image can
  * be presented afterwards. VK_ERROR_FEATURE_NOT_PRESENT: the picture is larger than this device's
  * shaders reach. */
 VkResult screen_painter_draw(struct screen_painter *painter, const struct screen_job *job);
