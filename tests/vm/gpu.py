@@ -18,6 +18,7 @@ import picture
 import qemu
 
 LISTEN_SECONDS = 30
+SCREEN_SECONDS = 5
 STOP_SECONDS = 20
 ANSWER_SECONDS = 60
 
@@ -221,10 +222,16 @@ class Window(Vesper):
         super().stop()
 
     def capture(self, machine, scanout):
-        """The screen where the window is; how large that is, vesper's own picture tells."""
+        """The screen where the window is; how large that is, vesper's own picture tells. The screen
+        comes after that picture: it is given time to become the same."""
         shown = super().capture(machine, scanout)
-        screen = picture.from_xwd(self.server.screen)
-        return shown and screen.crop(shown.width, shown.height)
+        deadline = time.monotonic() + SCREEN_SECONDS
+        while shown:
+            screen = picture.from_xwd(self.server.screen).crop(shown.width, shown.height)
+            if screen.rgb == shown.rgb or time.monotonic() > deadline:
+                return screen
+            time.sleep(0.05)
+        return shown
 
 
 class Stock(Gpu):
