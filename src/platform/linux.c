@@ -326,8 +326,40 @@ const char *const *platform_sdl_libraries(void) {
     return names;
 }
 
+#if defined(__x86_64__)
+#define FLAGS_BYTES 16384
+
+/* Without them KVM keeps a guest's page tables by software, and Linux as a guest ends at instructions
+ * that it cannot emulate (seen inside of machines of which the host gives no nested virtualization). */
+static bool processor_runs_guests(void) {
+    static const char spaces[] = " \t\n";
+    char line[FLAGS_BYTES];
+    bool runs = false;
+    FILE *file = fopen("/proc/cpuinfo", "re");
+    while (file && !runs && fgets(line, sizeof(line), file)) {
+        char *rest, *word = strtok_r(line, spaces, &rest);
+        if (!word || strcmp(word, "flags") != 0) {
+            continue;
+        }
+        while (word && !runs) {
+            runs = strcmp(word, "vmx") == 0 || strcmp(word, "svm") == 0;
+            word = strtok_r(NULL, spaces, &rest);
+        }
+        break; /* all processors have the same */
+    }
+    if (file) {
+        fclose(file);
+    }
+    return runs;
+}
+#else
+static bool processor_runs_guests(void) {
+    return true; /* there is no KVM otherwise */
+}
+#endif
+
 const char *platform_qemu_accelerator(void) {
-    return access("/dev/kvm", R_OK | W_OK) == 0 ? "kvm" : "tcg";
+    return access("/dev/kvm", R_OK | W_OK) == 0 && processor_runs_guests() ? "kvm" : "tcg";
 }
 
 const char *platform_qemu_memory_backend(void) {

@@ -159,8 +159,8 @@ const char *const *platform_sdl_libraries(void);
 
 /* ---- virtual machines ------------------------------------------------------------------ */
 
-/* QEMU's name of the accelerator that this user can use here: "kvm", "hvf", or "tcg" (none).
- * Static storage. */
+/* QEMU's name of the accelerator that this user can use here: "kvm" (where the processor itself runs
+ * guests), "hvf", or "tcg" (none). Static storage. */
 const char *platform_qemu_accelerator(void);
 /* QEMU's object type for guest memory that another process can map. Static storage. */
 const char *platform_qemu_memory_backend(void);

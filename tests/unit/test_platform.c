@@ -10,6 +10,7 @@
 #include <poll.h>
 #include <signal.h>
 #include <stdatomic.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/utsname.h>
@@ -381,6 +382,20 @@ static void test_vulkan_libraries(void **state) {
     }
 }
 
+/* A KVM that pages by software runs no Linux: see platform/linux.c. */
+static void test_accelerator(void **state) {
+    (void)state;
+    const char *name = platform_qemu_accelerator();
+    assert_true(strcmp(name, "kvm") == 0 || strcmp(name, "hvf") == 0 || strcmp(name, "tcg") == 0);
+    if (strcmp(name, "kvm") == 0) {
+        struct utsname system_name;
+        assert_int_equal(access("/dev/kvm", R_OK | W_OK), 0);
+        assert_int_equal(uname(&system_name), 0);
+        assert_true(strcmp(system_name.machine, "x86_64") != 0 ||
+                    system("grep -qwE 'vmx|svm' /proc/cpuinfo") == 0);
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_page_size),
@@ -399,6 +414,7 @@ int main(void) {
         cmocka_unit_test(test_cond_is_signalled),
         cmocka_unit_test(test_descriptor_limit),
         cmocka_unit_test(test_vulkan_libraries),
+        cmocka_unit_test(test_accelerator),
     };
     return cmocka_run_group_tests_name("platform", tests, NULL, NULL) ? 1 : 0;
 }
