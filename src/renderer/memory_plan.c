@@ -213,6 +213,10 @@ uint32_t memory_plan_filter_shared(const struct memory_plan *plan, uint32_t type
     return filtered ? filtered : type_bits;
 }
 
+bool memory_plan_shares_tiled_images(const struct memory_plan *plan) {
+    return (plan->backed_types & ~plan->types_without_tiled_images) != 0;
+}
+
 bool memory_plan_emulates(const struct memory_plan *plan, VkExternalMemoryHandleTypeFlags types) {
     return plan->emulates_dma_buf && (types & VK_EXTERNAL_MEMORY_HANDLE_TYPE_DMA_BUF_BIT_EXT);
 }

@@ -45,6 +45,9 @@ uint32_t memory_plan_filter_tiled_image(const struct memory_plan *plan, uint32_t
  * the host's own answer holds. */
 uint32_t memory_plan_filter_shared(const struct memory_plan *plan, uint32_t type_bits);
 
+/* Whether the host binds tiled images to memory that can become a blob. */
+bool memory_plan_shares_tiled_images(const struct memory_plan *plan);
+
 /* vkGetPhysicalDeviceImageFormatProperties2 for images that are bound to imported host pointers:
  * the chain of `info` must name no handle type. VK_SUCCESS, the host's error, or
  * VK_ERROR_FORMAT_NOT_SUPPORTED where it has such images but cannot import them. */

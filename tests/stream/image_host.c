@@ -36,7 +36,9 @@ answer_GetImageFormat(VkPhysicalDevice device, const VkPhysicalDeviceImageFormat
         {2048, 1024, 7}, 12, 256, VK_SAMPLE_COUNT_1_BIT | VK_SAMPLE_COUNT_4_BIT, 1 << 30};
     VkExternalImageFormatProperties *out =
         chain_find(properties, VK_STRUCTURE_TYPE_EXTERNAL_IMAGE_FORMAT_PROPERTIES);
-    if (out && image_host.imports) {
+    const bool is_apart =
+        image_host.is_tiled_only_apart && info->tiling == VK_IMAGE_TILING_OPTIMAL;
+    if (out && image_host.imports && !is_apart) {
         out->externalMemoryProperties = (VkExternalMemoryProperties){
             VK_EXTERNAL_MEMORY_FEATURE_IMPORTABLE_BIT, 0, image_host.handle_type};
     }
@@ -108,9 +110,19 @@ static void replace_all(void) {
                 (PFN_vkVoidFunction)answer_GetDeviceRequirements);
 }
 
-struct guest *image_host_open(const struct context_limits *limits) {
-    replace_all();
+static struct guest *open_host(const struct context_limits *limits) {
     struct guest *g = guest_create_open(limits);
     image_host.image_queries = 0; /* the memory plan's own questions */
     return g;
+}
+
+struct guest *image_host_open(const struct context_limits *limits) {
+    replace_all();
+    return open_host(limits);
+}
+
+struct guest *image_host_open_apart(void) {
+    replace_all();
+    image_host.is_tiled_only_apart = true;
+    return open_host(NULL);
 }

@@ -20,10 +20,13 @@ struct image_host {
     VkExternalMemoryHandleTypeFlags handle_type; /* of the query */
     VkImageAspectFlags aspect, plane_aspect;
     bool imports; /* for tests to change: LINEAR images can be bound to host pointers */
+    bool is_tiled_only_apart; /* tiled images cannot: see image_host_open_apart */
 };
 extern struct image_host image_host;
 
 /* As guest_create_open, on this host, which forgets what it was told. */
 struct guest *image_host_open(const struct context_limits *limits);
+/* The same on a host that binds no tiled images to host pointers. */
+struct guest *image_host_open_apart(void);
 
 #endif

@@ -467,6 +467,34 @@ static void test_images_without_modifier_have_none(void **state) {
 
 /* ---- where they are not emulated ------------------------------------------------------------- */
 
+static VkResult create_shared_tiled(struct guest *g, uint64_t id, uint32_t levels) {
+    const VkExternalMemoryImageCreateInfo external = {
+        .sType = VK_STRUCTURE_TYPE_EXTERNAL_MEMORY_IMAGE_CREATE_INFO, .handleTypes = DMA_BUF};
+    VkImageCreateInfo info = image_info(&external, VK_IMAGE_TILING_OPTIMAL);
+    info.mipLevels = levels;
+    struct vn_vkCreateImage a = {.device = DEVICE, .pCreateInfo = &info, .pImage_id = id};
+    GUEST_CALL(g->context_stream, vkCreateImage, &a);
+    return a.ret;
+}
+
+/* Zink of Mesa 25.0 makes them for displays. */
+static void test_a_shared_tiled_image_is_linear_where_it_must_be(void **state) {
+    (void)state;
+    struct guest *g = image_host_open(NULL);
+    assert_int_equal(create_shared_tiled(g, IMAGE, 1), VK_SUCCESS);
+    assert_int_equal(image_host.tiling, VK_IMAGE_TILING_OPTIMAL);
+    guest_destroy(g);
+
+    g = image_host_open_apart();
+    assert_int_equal(create_shared_tiled(g, IMAGE, 12), VK_SUCCESS);
+    assert_int_equal(image_host.tiling, VK_IMAGE_TILING_LINEAR);
+    assert_int_equal(image_host.chain_length, 0);
+    /* More levels than the host's LINEAR images have. */
+    assert_int_equal(create_shared_tiled(g, OTHER_IMAGE, 13), VK_SUCCESS);
+    assert_int_equal(image_host.tiling, VK_IMAGE_TILING_OPTIMAL);
+    guest_destroy(g);
+}
+
 static void test_without_emulation_there_are_no_modifiers(void **state) {
     (void)state;
     struct guest *g = image_host_open(&(struct context_limits){.no_emulated_dma_bufs = true});
@@ -499,6 +527,7 @@ int main(void) {
         cmocka_unit_test_setup(test_there_is_no_other_memory_plane, expect_reset),
         cmocka_unit_test_setup(test_memory_planes_are_not_bound_apart, expect_reset),
         cmocka_unit_test_setup(test_images_without_modifier_have_none, expect_reset),
+        cmocka_unit_test_setup(test_a_shared_tiled_image_is_linear_where_it_must_be, expect_reset),
         cmocka_unit_test_setup(test_without_emulation_there_are_no_modifiers, expect_reset),
     };
     return cmocka_run_group_tests(tests, expect_setup, expect_teardown);
