@@ -15,6 +15,8 @@ def parser(doc):
     made.add_argument("--kernel", choices=image.KERNELS, default="backports")
     made.add_argument("--mesa", choices=["stable", "backports"], default="backports")
     made.add_argument("--memory-backend", choices=["memfd", "shm"], default="memfd")
+    made.add_argument("--server-option", action="append", default=[],
+                      help="a further option of the server")
     return made
 
 

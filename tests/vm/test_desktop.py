@@ -39,7 +39,7 @@ def expect_turning(guest, device):
 
 def run(arguments):
     image.folder()
-    with gpu.Vesper(arguments.vesper, outputs=1) as device:
+    with gpu.Vesper(arguments.vesper, outputs=1, arguments=arguments.server_option) as device:
         with Machine(**options.machine(arguments), **device.settings()) as guest:
             desktop = Desktop(guest, arguments.mesa, not arguments.copies)
             desktop.start()

@@ -103,10 +103,11 @@ def make_gpu(arguments):
     if arguments.gpu == "stock":
         return gpu.Stock()
     if arguments.gpu == "window":
-        return gpu.Window(arguments.vesper, ",present=software")
+        return gpu.Window(arguments.vesper, ",present=software",
+                          arguments=arguments.server_option)
     if arguments.gpu == "swapchain":
-        return gpu.Window(arguments.vesper, ",present=fifo")
-    return gpu.Vesper(arguments.vesper)
+        return gpu.Window(arguments.vesper, ",present=fifo", arguments=arguments.server_option)
+    return gpu.Vesper(arguments.vesper, arguments=arguments.server_option)
 
 
 def run(arguments):

@@ -238,7 +238,7 @@ def run(arguments):
     need_programs(arguments.programs)
     image.folder()
     with gpu.Window(arguments.vesper, f",present={arguments.present}", outputs=2,
-                    arguments=["--log-level", "debug"]) as device:
+                    arguments=["--log-level", "debug", *arguments.server_option]) as device:
         inputs = qemu.vesper_inputs(device.folder / "gpu", KINDS)
         with machine.Machine(**options.machine(arguments), **device.settings(),
                              extra=inputs) as guest:

@@ -79,7 +79,7 @@ def test(guest, device, arguments):
 
 def run(arguments):
     image.folder()
-    with gpu.Vesper(arguments.vesper, outputs=1) as device:
+    with gpu.Vesper(arguments.vesper, outputs=1, arguments=arguments.server_option) as device:
         with Machine(**options.machine(arguments), **device.settings()) as guest:
             test(guest, device, arguments)
 

@@ -35,7 +35,8 @@ def run_in(guest, device, arguments):
 def run(arguments):
     image.folder()
     with gpu.Vesper(arguments.vesper, outputs=1,
-                    arguments=("--max-mappings", str(LIMIT))) as device:
+                    arguments=("--max-mappings", str(LIMIT),
+                               *arguments.server_option)) as device:
         with Machine(**options.machine(arguments), **device.settings()) as guest:
             run_in(guest, device, arguments)
 

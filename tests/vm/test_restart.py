@@ -73,7 +73,7 @@ def survives(guest, device, arguments, program):
 
 def run(arguments):
     image.folder()
-    with gpu.Vesper(arguments.vesper, outputs=1) as device:
+    with gpu.Vesper(arguments.vesper, outputs=1, arguments=arguments.server_option) as device:
         with Machine(**options.machine(arguments), **device.settings()) as guest:
             print("-- before", flush=True)
             works(guest, device, arguments)

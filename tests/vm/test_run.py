@@ -32,12 +32,22 @@ END_SECONDS = 30
 class RunMachine(machine.Machine):
     """Started by `vesper run`."""
 
-    def __init__(self, vesper, **settings):
+    def __init__(self, vesper, server_options, **settings):
         super().__init__(device=[], **settings)
         self.vesper = vesper
+        self.server_options = server_options
+
+    def without_preload(self, program):
+        """A QEMU that keeps its own system where the server has another."""
+        path = self.folder / "qemu"
+        path.write_text(f'#!/bin/sh\nunset LD_PRELOAD\nexec {program} "$@"\n', encoding="utf-8")
+        path.chmod(0o755)
+        return path
 
     def command(self, line):
         program, *words = line
+        if "LD_PRELOAD" in self.environment:
+            program = self.without_preload(program)
         rest = []
         while words:
             word = words.pop(0)
@@ -47,7 +57,7 @@ class RunMachine(machine.Machine):
                 rest.append(word)
         return [self.vesper, "run", "--qemu", program, "--memory", self.settings.memory,
                 "--cpus", str(self.settings.processors), "--size", f"{WIDTH}x{HEIGHT}",
-                "--", *rest]
+                *self.server_options, "--", *rest]
 
 
 def test_typing(room):
@@ -97,8 +107,8 @@ def run(arguments):
         environment = dict(host.environment("backports", folder, server=True),
                            **screen.environment, SDL_VIDEO_DRIVER="x11")
         try:
-            with RunMachine(arguments.vesper, **options.machine(arguments),
-                            environment=environment) as guest:
+            with RunMachine(arguments.vesper, arguments.server_option,
+                            **options.machine(arguments), environment=environment) as guest:
                 room = Room(guest, screen, WIDTH, HEIGHT, guest.qemu_log)
                 run_tests((test_typing, test_pointing, test_devices, test_end), room)
         finally:

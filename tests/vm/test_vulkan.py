@@ -105,11 +105,4 @@ def run(arguments):
         device.check_alive()
 
 
-def parse_arguments():
-    parser = options.parser(__doc__)
-    parser.add_argument("--server-option", action="append", default=[],
-                        help="a further option of the server")
-    return parser.parse_args()
-
-
-conclude(run, parse_arguments())
+conclude(run, options.parser(__doc__).parse_args())
