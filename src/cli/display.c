@@ -44,7 +44,7 @@ static bool parse_count(const char *text, uint32_t *out) {
     return text[0] >= '1' && text[0] <= '9' && *end == 0 && count <= UINT32_MAX;
 }
 
-static bool parse_capture(char *text, struct capture_options *options) {
+static bool parse_capture(char *text, struct capture_options *options, bool *out_hdr) {
     char *word = next_word(&text);
     options->folder = value_of(word, "capture=");
     if (!options->folder && strcmp(word, "capture") != 0) {
@@ -52,8 +52,10 @@ static bool parse_capture(char *text, struct capture_options *options) {
     }
     while ((word = next_word(&text))) {
         char *every = value_of(word, "every=");
-        if (every ? !parse_count(every, &options->every)
-                  : !(options->raw_path = value_of(word, "raw="))) {
+        if (strcmp(word, "hdr") == 0) {
+            *out_hdr = true;
+        } else if (every ? !parse_count(every, &options->every)
+                         : !(options->raw_path = value_of(word, "raw="))) {
             return false;
         }
     }
@@ -62,8 +64,8 @@ static bool parse_capture(char *text, struct capture_options *options) {
 
 static int open_capture(char *text, uint32_t scanouts, struct cli_display *out) {
     struct capture_options options = {.scanout_count = scanouts};
-    if (!parse_capture(text, &options)) {
-        cli_error("--display: expected capture[=FOLDER][,every=N][,raw=PATH]");
+    if (!parse_capture(text, &options, &out->hdr)) {
+        cli_error("--display: expected capture[=FOLDER][,every=N][,raw=PATH][,hdr]");
         return CLI_USAGE;
     }
     int error = capture_presenter_create(&options, &out->presenter);
@@ -112,7 +114,8 @@ static void write_rate(void *user, uint32_t scanout, const struct display_rate *
             scanout + 1, rate->frames_per_second, rate->mean_ms, rate->longest_ms, rate->path);
 }
 
-static bool parse_window(char *text, struct window_options *options, bool *out_status) {
+static bool parse_window(char *text, struct window_options *options, bool *out_status,
+                         bool *out_hdr) {
     char *word = next_word(&text);
     if (strcmp(word, "window") != 0) {
         return false;
@@ -122,6 +125,8 @@ static bool parse_window(char *text, struct window_options *options, bool *out_s
             options->full_screen = true;
         } else if (strcmp(word, "keep-mode") == 0) {
             options->keep_mode = true;
+        } else if (strcmp(word, "hdr") == 0) {
+            *out_hdr = true;
         } else if (strcmp(word, "status") == 0) {
             *out_status = true;
         } else if (value_of(word, "monitor=")) {
@@ -141,9 +146,9 @@ static bool parse_window(char *text, struct window_options *options, bool *out_s
 
 static int open_windows(char *text, struct window_options *options, struct cli_display *out) {
     bool has_status = false;
-    if (!parse_window(text, options, &has_status)) {
+    if (!parse_window(text, options, &has_status, &out->hdr)) {
         cli_error("--display: expected window[,full-screen[,monitor=N]]"
-                  "[,scale=fit|integer|none][,keep-mode][,status]"
+                  "[,scale=fit|integer|none][,keep-mode][,hdr][,status]"
                   "[,present=auto|software|fifo|mailbox|immediate]");
         return CLI_USAGE;
     }

@@ -17,10 +17,11 @@ struct cli_display {
     struct presenter *presenter;
     struct display_status *status; /* NULL: no screen */
     struct window_host *windows; /* NULL: no screen */
+    bool hdr; /* the guest is to see displays of high dynamic range */
 };
 
-/* `text`: "none", "auto", "window[,status][,full-screen[,monitor=N]][,scale=fit|integer|none][,keep-mode]"
- * or "capture[=FOLDER][,every=N][,raw=PATH]". Without a display the guest draws all the same, and
+/* `text`: "none", "auto", "window[,status][,full-screen[,monitor=N]][,scale=fit|integer|none][,keep-mode]
+ * [,hdr]" or "capture[=FOLDER][,every=N][,raw=PATH][,hdr]". Without a display the guest draws all the same, and
  * pictures can be had on request. `closed` (main thread, at most once): the last window was closed.
  * CLI_OK, or a sentence on standard error and CLI_FAILED or CLI_USAGE. */
 int cli_display_open(const char *text, uint32_t scanouts, void (*closed)(void *user), void *user,

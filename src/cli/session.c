@@ -104,6 +104,7 @@ static bool start_server(struct session *session, struct session_options *option
     device->presenter = session->display.presenter;
     device->width = options->size.width;
     device->height = options->size.height;
+    device->hdr = session->display.hdr;
     describe_displays(session, device);
     device->context_limits.resources = device->limits.resources;
     if (vhost_user_server_create(&options->server, &session->server, reason, sizeof(reason))) {

@@ -33,8 +33,9 @@ void session_options_init(struct session_options *options);
      "auto: window where there is a screen, else capture;\n"                                       \
      "window[,full-screen[,monitor=N]][,scale=fit|integer|none]\n"                                 \
      "[,keep-mode][,present=auto|software|fifo|mailbox|immediate]\n"                               \
+     "[,hdr: displays of high dynamic range]\n"                                                    \
      "[,status: frames a second, on standard error while they come];\n"                            \
-     "capture[=FOLDER][,every=N][,raw=PATH]: pictures on request, of\n"                            \
+     "capture[=FOLDER][,every=N][,raw=PATH][,hdr]: pictures on request, of\n"                      \
      "every Nth flush into FOLDER, frames to PATH; none"},                                         \
         {"--input", CLI_TEXT, &(o).input, "KINDS",                                                 \
          "keyboard,tablet,mouse,touch: devices for the guest, each at a socket\n"                  \

@@ -7,7 +7,7 @@
 
 #include "display/presenter.h"
 
-#define GPU_FORMAT_BYTES 4 /* of a pixel, in every format */
+#define GPU_FORMAT_BYTES 4 /* of a pixel, in every 8888 format */
 
 struct gpu_format {
     uint32_t wire; /* virtio_gpu_formats */

@@ -137,18 +137,19 @@ static bool check_blob(struct device *device, struct gpu_request *request,
 }
 
 static bool check_layout(struct device *device, struct gpu_request *request,
-                         const struct gpu_resource *resource) {
+                         const struct gpu_resource *resource, const struct gpu_format *format) {
     const struct wire_set_scanout_blob *set = gpu_request_as(request, wire_set_scanout_blob);
     const uint64_t stride = set->strides[0];
-    const uint64_t row = (uint64_t)set->width * GPU_FORMAT_BYTES;
-    if (set->width == 0 || set->height == 0 || stride < row || stride % GPU_FORMAT_BYTES != 0 ||
-        set->offsets[0] % GPU_FORMAT_BYTES != 0) {
+    const uint32_t pixel = presenter_format_bytes(format->presenter);
+    const uint64_t row = (uint64_t)set->width * pixel;
+    if (set->width == 0 || set->height == 0 || stride < row || stride % pixel != 0 ||
+        set->offsets[0] % pixel != 0) {
         gpu_refuse(device, request, WIRE_ERR_INVALID_PARAMETER,
                    "%u × %u pixels, stride %u, offset %u: no layout of a picture", set->width,
                    set->height, set->strides[0], set->offsets[0]);
         return false;
     }
-    /* Neither product nor sum can wrap: all factors have 32 bits. */
+    /* Neither product nor sum can wrap: all factors have 32 bits, or 4. */
     const uint64_t size = stride * (set->height - 1) + row;
     if (!checked_range_u64(set->offsets[0], size, resource->size)) {
         gpu_refuse(device, request, WIRE_ERR_INVALID_PARAMETER,
@@ -172,13 +173,16 @@ void gpu_set_scanout_blob(struct device *device, struct gpu_request *request) {
                    set->format);
         return;
     }
-    if (!check_layout(device, request, resource)) {
+    if (!check_layout(device, request, resource, format)) {
         return;
     }
     const struct presenter_picture picture = {
         .storage = resource->storage,
         .pages = resource->storage ? NULL : resource->backing,
         .format = format->presenter,
+        /* Requests say nothing of colours: a display says what it shows, and guests follow. */
+        .is_pq = device->scanouts[set->scanout_id].display.hdr &&
+                 presenter_format_is_deep(format->presenter),
         .width = set->width,
         .height = set->height,
         .stride = set->strides[0],

@@ -3,6 +3,9 @@
 #include <pixman.h>
 #include <stdint.h>
 
+#include "display/colour.h"
+#include "display/tone.h"
+
 /* Alpha of a scanout means nothing: there is nothing behind it, and a guest that blends does so
  * with premultiplied colours, which are then the colours over black. */
 static pixman_format_code_t opaque_format(enum presenter_format format) {
@@ -25,6 +28,9 @@ static pixman_format_code_t opaque_format(enum presenter_format format) {
     case PRESENTER_ABGR2101010:
     case PRESENTER_XBGR2101010:
         return PIXMAN_x2b10g10r10;
+    case PRESENTER_ABGR16161616F:
+    case PRESENTER_XBGR16161616F:
+        break; /* not pixman's to read */
     }
     return PIXMAN_x8r8g8b8; /* views of other formats are not made */
 }
@@ -62,6 +68,14 @@ static void narrow_rows(pixman_format_code_t format, const struct display_rows *
     }
 }
 
+static void tone_rows(enum presenter_format format, const struct display_rows *rows, uint32_t x,
+                      uint32_t y, uint32_t width, pixman_image_t *image) {
+    for (uint32_t row = 0; row < rows->count; row++) {
+        display_tone_row(format, (const uint8_t *)rows->bytes + (size_t)rows->stride * row, width,
+                         place_in(image, x, y + row));
+    }
+}
+
 static bool convert_rows(pixman_format_code_t format, const struct display_rows *rows, uint32_t x,
                          uint32_t y, uint32_t width, pixman_image_t *image) {
     /* pixman takes sources as writable; as the source of an operation it only reads them. */
@@ -80,11 +94,15 @@ static bool convert_rows(pixman_format_code_t format, const struct display_rows 
 bool display_pixels_copy(const struct display_view *view, const struct presenter_rect *part,
                          pixman_image_t *image, void *scratch) {
     const pixman_format_code_t format = opaque_format(view->picture.format);
+    const bool tone =
+        display_colour_of(view->picture.format, view->picture.is_pq) != DISPLAY_COLOUR_SRGB;
     const bool narrow = format == PIXMAN_x2r10g10b10 || format == PIXMAN_x2b10g10r10;
     for (uint32_t done = 0; done < part->height;) {
         const struct display_rows rows = display_view_rows(view, part, done, scratch);
         const uint32_t y = part->y + done;
-        if (narrow) {
+        if (tone) {
+            tone_rows(view->picture.format, &rows, part->x, y, part->width, image);
+        } else if (narrow) {
             narrow_rows(format, &rows, part->x, y, part->width, image);
         } else if (!convert_rows(format, &rows, part->x, y, part->width, image)) {
             return false;

@@ -10,7 +10,7 @@
 union pixman_image; /* pixman_image_t */
 
 /* Copies the pixels `part` (not empty, inside the view, from its corner) of the view to the same
- * place of `image`, which is a8r8g8b8 and at least as large as the view; the alpha byte becomes
+ * place of `image`, which is a8r8g8b8, sRGB, and at least as large as the view; the alpha byte becomes
  * 0xff, whatever the guest's is. `scratch`: DISPLAY_SCRATCH_BYTES, 4-byte aligned. False where
  * memory runs out: the image is then older than it should be. One thread at a time per image. */
 bool display_pixels_copy(const struct display_view *view, const struct presenter_rect *part,

@@ -33,22 +33,31 @@ enum presenter_format {
     PRESENTER_XRGB2101010 = 0x30335258,
     PRESENTER_ABGR2101010 = 0x30334241,
     PRESENTER_XBGR2101010 = 0x30334258,
+    /* Half floats, red first in memory: light, without a curve. */
+    PRESENTER_ABGR16161616F = 0x48344241,
+    PRESENTER_XBGR16161616F = 0x48344258,
 };
 
-/* Whether `format` is one of the above; all of them have 4 bytes a pixel. */
+/* Whether `format` is one of the above. */
 bool presenter_format_is_known(uint32_t format);
+/* Bytes of a pixel: 8 of half floats, else 4. */
+uint32_t presenter_format_bytes(enum presenter_format format);
+/* Whether the format has 10 bits a colour. */
+bool presenter_format_is_deep(enum presenter_format format);
 
 struct presenter_rect {
     uint32_t x, y, width, height; /* pixels */
 };
 
 /* Where a picture's pixels are. Exactly one of storage and pages is set. Rows are `stride` bytes
- * apart (≥ 4 × width), from byte `offset` on; the caller has checked that
- * offset + stride × (height - 1) + 4 × width lies inside. The layout is linear. */
+ * apart (at least a row of pixels), from byte `offset` on; the caller has checked that
+ * offset + stride × (height - 1) + one row lies inside. The layout is linear. What the numbers mean as
+ * light is in display/colour.h. */
 struct presenter_picture {
     struct storage *storage;
     struct pages *pages;
     enum presenter_format format;
+    bool is_pq; /* BT.2020's primaries and the PQ curve, else sRGB; of 10 bits a colour only */
     uint32_t width, height; /* pixels, ≥ 1 */
     uint32_t stride;        /* bytes */
     uint64_t offset;        /* bytes */

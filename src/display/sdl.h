@@ -27,6 +27,8 @@
     use(GetTouchDevices) use(GetTouchDeviceType) use(GetWindowFromEvent) use(GetWindowTitle)      \
     use(HideCursor) use(SetWindowKeyboardGrab) use(SetWindowMouseGrab)                            \
     use(SetWindowRelativeMouseMode) use(SetWindowTitle) use(ShowCursor)                           \
+    /* of light */                                                                                \
+    use(GetFloatProperty) use(GetWindowProperties)                                                \
     /* of Vulkan */                                                                               \
     use(Vulkan_CreateSurface) use(Vulkan_GetInstanceExtensions) use(Vulkan_LoadLibrary)
 /* clang-format on */

@@ -9,18 +9,23 @@
 /* Rows further apart are copied one by one: DISPLAY_SIDE_MAX rows stay countable in int words. */
 #define STRIDE_MAX (1u << 18)
 
+/* As much is gathered at once, if it is more than a row: what is copied next should be near. */
+#define GATHERED_BYTES (4 * DISPLAY_SIDE_MAX)
+
 /* Everything before the last row, and that row's pixels. */
 static bool picture_size(const struct presenter_picture *picture, uint64_t *out) {
-    return picture->width > 0 && picture->height > 0 &&
-           picture->stride >= 4 * (uint64_t)picture->width &&
-           checked_add_u64((uint64_t)picture->stride * (picture->height - 1),
-                           4 * (uint64_t)picture->width, out);
+    const uint64_t row_bytes = (uint64_t)presenter_format_bytes(picture->format) * picture->width;
+    return picture->width > 0 && picture->height > 0 && picture->stride >= row_bytes &&
+           checked_add_u64((uint64_t)picture->stride * (picture->height - 1), row_bytes, out);
 }
 
 static const char *find_fault(const struct presenter_picture *picture,
                               const struct presenter_rect *source) {
     if (!presenter_format_is_known(picture->format)) {
         return "its format is unknown";
+    }
+    if (picture->is_pq && !presenter_format_is_deep(picture->format)) {
+        return "its format has no PQ curve";
     }
     if (!picture->storage == !picture->pages) {
         return "it is not in one place";
@@ -128,7 +133,7 @@ static struct display_rows gather(const struct display_view *view, uint64_t offs
         copy_row(view, offset, row_bytes, (uint8_t *)scratch + (size_t)row_bytes * count);
         offset += view->picture.stride;
         count++;
-    } while (count < limit && row_bytes * (count + 1) <= DISPLAY_SCRATCH_BYTES &&
+    } while (count < limit && row_bytes * (count + 1) <= GATHERED_BYTES &&
              !in_place(view, offset, row_bytes));
     return (struct display_rows){.bytes = scratch, .stride = row_bytes, .count = count};
 }
@@ -137,11 +142,12 @@ struct display_rows display_view_rows(const struct display_view *view,
                                       const struct presenter_rect *part, uint32_t skip,
                                       void *scratch) {
     const struct presenter_picture *picture = &view->picture;
-    const uint32_t row_bytes = 4 * part->width;
+    const uint32_t pixel_bytes = presenter_format_bytes(picture->format);
+    const uint32_t row_bytes = pixel_bytes * part->width;
     const uint32_t left = part->height - skip;
     const uint64_t x = (uint64_t)view->source.x + part->x;
     const uint64_t y = (uint64_t)view->source.y + part->y + skip;
-    const uint64_t offset = picture->offset + picture->stride * y + 4 * x;
+    const uint64_t offset = picture->offset + picture->stride * y + pixel_bytes * x;
     if (picture->stride % 4 == 0 && picture->stride <= STRIDE_MAX) {
         const uint32_t count = count_in_place(view, offset, row_bytes, left);
         if (count) {

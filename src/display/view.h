@@ -12,7 +12,7 @@
 #define DISPLAY_SIDE_MAX 16384
 /* Most pixels of what a scanout shows: each costs 4 bytes here, for each scanout. */
 #define DISPLAY_PIXELS_MAX (1u << 26)
-#define DISPLAY_SCRATCH_BYTES (4 * DISPLAY_SIDE_MAX)
+#define DISPLAY_SCRATCH_BYTES (8 * DISPLAY_SIDE_MAX)
 
 /* All zero: nothing is shown. */
 struct display_view {

@@ -299,6 +299,11 @@ static void handle_window_event(struct window_host *host, const SDL_WindowEvent 
     case SDL_EVENT_WINDOW_RESTORED:
         redraw(host, scanout);
         break;
+    case SDL_EVENT_WINDOW_HDR_STATE_CHANGED:
+        if (scanout->view.on_gpu) {
+            window_gpu_follow_light(host->screens, get_index(host, scanout), scanout->view.window);
+        }
+        break;
     case SDL_EVENT_WINDOW_HIDDEN:
     case SDL_EVENT_WINDOW_MINIMIZED:
         if (scanout->view.on_gpu) {

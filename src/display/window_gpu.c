@@ -66,5 +66,13 @@ bool window_gpu_attach(struct screens *screens, uint32_t scanout, SDL_Window *wi
     }
     screens_give_surface(screens, scanout, surface, width > 0 ? (uint32_t)width : 0,
                          height > 0 ? (uint32_t)height : 0);
+    window_gpu_follow_light(screens, scanout, window);
     return true;
+}
+
+void window_gpu_follow_light(struct screens *screens, uint32_t scanout, SDL_Window *window) {
+    const SDL_PropertiesID properties = sdl.GetWindowProperties(window);
+    const float white = sdl.GetFloatProperty(properties, SDL_PROP_WINDOW_SDR_WHITE_LEVEL_FLOAT, 1);
+    const float headroom = sdl.GetFloatProperty(properties, SDL_PROP_WINDOW_HDR_HEADROOM_FLOAT, 1);
+    screens_set_light(screens, scanout, white > 0 ? white : 1, headroom > 1 ? headroom : 1);
 }

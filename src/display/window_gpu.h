@@ -19,4 +19,7 @@ int window_gpu_open(const struct window_options *options, struct screens_options
 /* Gives the window's surface to the scanout. False, with a message, where there can be none. */
 bool window_gpu_attach(struct screens *screens, uint32_t scanout, SDL_Window *window);
 
+/* Tells the screen of the window what light is like where it is now. */
+void window_gpu_follow_light(struct screens *screens, uint32_t scanout, SDL_Window *window);
+
 #endif

@@ -38,11 +38,13 @@ static void check_picture(const struct presenter_picture *picture,
     assert_true((picture->storage != NULL) != (picture->pages != NULL));
     assert_true(presenter_format_is_known(picture->format));
     assert_true(picture->width >= 1 && picture->height >= 1);
-    assert_true(picture->stride >= picture->width * UINT64_C(4));
+    const uint64_t row_bytes = (uint64_t)presenter_format_bytes(picture->format) * picture->width;
+    assert_true(picture->stride >= row_bytes);
+    assert_true(!picture->is_pq || presenter_format_is_deep(picture->format));
     const uint64_t size =
         picture->storage ? storage_get_size(picture->storage) : pages_get_size(picture->pages);
-    const uint64_t end = picture->offset + (uint64_t)picture->stride * (picture->height - 1) +
-                         picture->width * UINT64_C(4);
+    const uint64_t end =
+        picture->offset + (uint64_t)picture->stride * (picture->height - 1) + row_bytes;
     assert_true(end <= size);
     assert_true(source->width >= 1 && source->height >= 1);
     assert_true((uint64_t)source->x + source->width <= picture->width);

@@ -182,6 +182,61 @@ static void test_blob_of_guest_memory(void **state) {
     world_destroy(world);
 }
 
+/* Half floats have 8 bytes a pixel, and whole pixels as strides and offsets. */
+static void test_blob_of_half_floats(void **state) {
+    (void)state;
+    struct world *world = world_create(NULL, 1);
+    const uint32_t page = (uint32_t)platform_page_size();
+    world_guest_blob(world, 1, WORLD_RAM, page);
+    static const uint32_t formats[][2] = {{94, PRESENTER_ABGR16161616F},
+                                          {236, PRESENTER_XBGR16161616F}};
+    for (int i = 0; i < 2; i++) {
+        const struct layout layout = {0,        1, page / 16,           2, formats[i][0],
+                                      page / 2, 0, {0, 0, page / 16, 2}};
+        assert_ok(set_blob(world, &layout)); /* to the last byte */
+        assert_int_equal(world->presenter.scanouts[0].picture.format, formats[i][1]);
+        assert_false(world->presenter.scanouts[0].picture.is_pq);
+    }
+    const struct {
+        struct layout layout;
+        const char *reason;
+    } cases[] = {
+        {{0, 1, 4, 1, 94, 28, 0, {0, 0, 4, 1}}, "no layout"},
+        {{0, 1, 4, 1, 94, 16, 0, {0, 0, 4, 1}}, "no layout"},
+        {{0, 1, 4, 1, 94, 36, 0, {0, 0, 4, 1}}, "no layout"},
+        {{0, 1, 4, 1, 94, 32, 4, {0, 0, 4, 1}}, "no layout"},
+        {{0, 1, 0x20000000, 1, 94, 0, 0, {0, 0, 1, 1}}, "no layout"},
+        {{0, 1, 2, 1, 94, 16, page - 8, {0, 0, 2, 1}}, "the blob has"},
+        {{0, 1, page / 8, 2, 94, page, 0, {0, 0, 1, 1}}, "the blob has"},
+        {{0, 1, 1, UINT32_MAX, 236, UINT32_MAX - 7, 0, {0, 0, 1, 1}}, "the blob has"},
+    };
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        assert_refused(set_blob(world, &cases[i].layout), WIRE_ERR_INVALID_PARAMETER,
+                       "SET_SCANOUT_BLOB", cases[i].reason);
+    }
+    world_destroy(world);
+}
+
+/* Ten bits a colour are what the display's EDID says: PQ, where it says that. */
+static void test_ten_bits_on_a_display_of_high_range(void **state) {
+    (void)state;
+    static const struct {
+        uint32_t format;
+        bool is_pq;
+    } formats[] = {{8, true}, {131, true}, {1, false}, {2, false}, {94, false}};
+    for (int hdr = 0; hdr < 2; hdr++) {
+        const struct device_options options = {.hdr = hdr};
+        struct world *world = world_create(&options, 1);
+        world_guest_blob(world, 1, WORLD_RAM, (uint32_t)platform_page_size());
+        for (size_t i = 0; i < sizeof(formats) / sizeof(formats[0]); i++) {
+            const struct layout layout = {0, 1, 2, 2, formats[i].format, 16, 0, {0, 0, 2, 2}};
+            assert_ok(set_blob(world, &layout));
+            assert_int_equal(world->presenter.scanouts[0].picture.is_pq, hdr && formats[i].is_pq);
+        }
+        world_destroy(world);
+    }
+}
+
 static void test_blob_of_the_host(void **state) {
     (void)state;
     struct world *world = world_create(NULL, 1);
@@ -459,6 +514,8 @@ int main(void) {
         cmocka_unit_test(test_formats),
         cmocka_unit_test(test_bad_scanouts),
         cmocka_unit_test(test_blob_of_guest_memory),
+        cmocka_unit_test(test_blob_of_half_floats),
+        cmocka_unit_test(test_ten_bits_on_a_display_of_high_range),
         cmocka_unit_test(test_blob_of_the_host),
         cmocka_unit_test(test_bad_blobs),
         cmocka_unit_test(test_flush),

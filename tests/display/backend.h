@@ -16,6 +16,10 @@ struct shown {
 
 struct backend {
     const char *name;
+    /* Its screens show more than sRGB where pictures have more, and are read as sRGB again. */
+    bool offers_more;
+    /* Whether the last window that was built shows more; of those. */
+    bool (*shows_more)(void);
     /* NULL and a message on standard error: cannot be used here (the suite is then skipped). */
     struct presenter *(*create)(uint32_t scanout_count, void **out_state);
     /* What the scanout shows after all calls so far. */
@@ -30,7 +34,7 @@ struct backend {
 extern const struct backend *const backends[];
 extern const unsigned backend_count;
 extern const struct backend software_backend, capture_backend, headless_backend,
-    headless_flipping_backend;
+    headless_flipping_backend, headless_hdr10_backend, headless_linear_backend, headless_p3_backend;
 
 /* What tests wait for comes within this time, or they fail. */
 #define BACKEND_PATIENCE_NS 60000000000

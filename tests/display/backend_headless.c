@@ -10,8 +10,10 @@
 #include <cmocka.h>
 
 #include "backend.h"
+#include "display/colour.h"
 #include "display/swapchain/screens.h"
 #include "keeper.h"
+#include "offers.h"
 #include "platform/platform.h"
 #include "renderer/driver.h"
 
@@ -94,6 +96,52 @@ static struct presenter *create_with(uint32_t scanout_count, bool keep, void **o
     return screens_get_presenter(headless->screens);
 }
 
+/* Screens of more than sRGB, which shows as much as guests are told of: nothing is folded. */
+static struct presenter *create_with_offers(const VkSurfaceFormatKHR *pairs, uint32_t pair_count,
+                                            uint32_t scanout_count, void **out_state) {
+    if (!offers_set(pairs, pair_count)) {
+        return NULL;
+    }
+    struct presenter *presenter = create_with(scanout_count, true, out_state);
+    for (uint32_t i = 0; presenter && i < scanout_count; i++) {
+        const struct headless *headless = *out_state;
+        screens_set_light(headless->screens, i, 1, DISPLAY_PEAK);
+    }
+    return presenter;
+}
+
+#define PLAIN {VK_FORMAT_B8G8R8A8_UNORM, VK_COLOR_SPACE_SRGB_NONLINEAR_KHR}
+
+static struct presenter *create_hdr10(uint32_t scanout_count, void **out_state) {
+    static const VkSurfaceFormatKHR pairs[] = {
+        PLAIN, {VK_FORMAT_A2B10G10R10_UNORM_PACK32, VK_COLOR_SPACE_HDR10_ST2084_EXT}};
+    return create_with_offers(pairs, 2, scanout_count, out_state);
+}
+
+static struct presenter *create_linear(uint32_t scanout_count, void **out_state) {
+    static const VkSurfaceFormatKHR pairs[] = {
+        {VK_FORMAT_R16G16B16A16_SFLOAT, VK_COLOR_SPACE_EXTENDED_SRGB_LINEAR_EXT}, PLAIN};
+    return create_with_offers(pairs, 2, scanout_count, out_state);
+}
+
+static struct presenter *create_p3(uint32_t scanout_count, void **out_state) {
+    static const VkSurfaceFormatKHR pairs[] = {
+        PLAIN, {VK_FORMAT_A2B10G10R10_UNORM_PACK32, VK_COLOR_SPACE_DISPLAY_P3_NONLINEAR_EXT}};
+    return create_with_offers(pairs, 2, scanout_count, out_state);
+}
+
+/* What has an absolute peak says so to the screen. */
+static bool shows_more(void) {
+    const VkSurfaceFormatKHR asked = offers_get_asked();
+    VkHdrMetadataEXT metadata;
+    const bool is_bright = asked.colorSpace == VK_COLOR_SPACE_HDR10_ST2084_EXT ||
+                           asked.colorSpace == VK_COLOR_SPACE_EXTENDED_SRGB_LINEAR_EXT;
+    const bool told = offers_get_metadata(&metadata);
+    assert_true(told == is_bright);
+    assert_true(!told || metadata.maxLuminance == DISPLAY_PEAK_NITS);
+    return asked.colorSpace != VK_COLOR_SPACE_SRGB_NONLINEAR_KHR;
+}
+
 static struct presenter *create(uint32_t scanout_count, void **out_state) {
     return create_with(scanout_count, true, out_state);
 }
@@ -122,6 +170,7 @@ static void destroy(struct presenter *presenter, void *state) {
     struct headless *headless = state;
     (void)presenter;
     screens_destroy(headless->screens);
+    offers_set(NULL, 0);
     keeper_finish(&headless->keeper);
     free(headless);
 }
@@ -137,6 +186,36 @@ const struct backend headless_backend = {
 const struct backend headless_flipping_backend = {
     .name = "headless-flipping",
     .create = create_flipping,
+    .read = read_shown,
+    .resize = resize,
+    .destroy = destroy,
+};
+
+const struct backend headless_hdr10_backend = {
+    .name = "headless-hdr10",
+    .offers_more = true,
+    .shows_more = shows_more,
+    .create = create_hdr10,
+    .read = read_shown,
+    .resize = resize,
+    .destroy = destroy,
+};
+
+const struct backend headless_linear_backend = {
+    .name = "headless-linear",
+    .offers_more = true,
+    .shows_more = shows_more,
+    .create = create_linear,
+    .read = read_shown,
+    .resize = resize,
+    .destroy = destroy,
+};
+
+const struct backend headless_p3_backend = {
+    .name = "headless-p3",
+    .offers_more = true,
+    .shows_more = shows_more,
+    .create = create_p3,
     .read = read_shown,
     .resize = resize,
     .destroy = destroy,

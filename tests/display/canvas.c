@@ -10,6 +10,8 @@
 
 #include <cmocka.h>
 
+#include "display/colour.h"
+
 const enum presenter_format canvas_formats[CANVAS_FORMATS] = {
     PRESENTER_ARGB8888,    PRESENTER_XRGB8888,    PRESENTER_ABGR8888,    PRESENTER_XBGR8888,
     PRESENTER_BGRA8888,    PRESENTER_BGRX8888,    PRESENTER_RGBA8888,    PRESENTER_RGBX8888,
@@ -33,17 +35,53 @@ static uint32_t channel(uint32_t word, unsigned shift, unsigned bits) {
     return (word >> shift & ((1u << bits) - 1)) >> (bits - 8);
 }
 
-uint32_t canvas_colour(enum presenter_format format, uint32_t word) {
+static const struct layout *find_layout(enum presenter_format format) {
     for (size_t i = 0; i < CANVAS_FORMATS; i++) {
-        const struct layout *layout = &layouts[i];
-        if (layout->format == format) {
-            return 0xff000000 | channel(word, layout->red, layout->bits) << 16 |
-                   channel(word, layout->green, layout->bits) << 8 |
-                   channel(word, layout->blue, layout->bits);
+        if (layouts[i].format == format) {
+            return &layouts[i];
         }
     }
     fail_msg("no such format");
-    return 0;
+    return NULL;
+}
+
+void canvas_numbers(const struct presenter_picture *picture, uint64_t word, float out[3]) {
+    if (presenter_format_bytes(picture->format) == 8) {
+        for (int i = 0; i < 3; i++) {
+            out[i] = display_colour_from_half((uint16_t)(word >> 16 * i));
+        }
+        return;
+    }
+    const struct layout *layout = find_layout(picture->format);
+    const unsigned shifts[] = {layout->red, layout->green, layout->blue};
+    const uint32_t most = (1u << layout->bits) - 1;
+    for (int i = 0; i < 3; i++) {
+        out[i] = (float)(word >> shifts[i] & most) / (float)most;
+    }
+}
+
+static uint32_t tone(const struct presenter_picture *picture, uint64_t word) {
+    static const struct display_light light = {1, 1};
+    float rgb[3];
+    canvas_numbers(picture, word, rgb);
+    display_colour_take(display_colour_of(picture->format, picture->is_pq), DISPLAY_COLOUR_SRGB,
+                        &light, rgb);
+    display_colour_give(DISPLAY_COLOUR_SRGB, &light, rgb);
+    uint32_t colour = 0xff;
+    for (int i = 0; i < 3; i++) {
+        colour = colour << 8 | (uint32_t)(rgb[i] * 255 + 0.5f);
+    }
+    return colour;
+}
+
+uint32_t canvas_colour(const struct presenter_picture *picture, uint64_t word) {
+    if (display_colour_of(picture->format, picture->is_pq) != DISPLAY_COLOUR_SRGB) {
+        return tone(picture, word);
+    }
+    const struct layout *layout = find_layout(picture->format);
+    return 0xff000000 | channel((uint32_t)word, layout->red, layout->bits) << 16 |
+           channel((uint32_t)word, layout->green, layout->bits) << 8 |
+           channel((uint32_t)word, layout->blue, layout->bits);
 }
 
 uint32_t canvas_random(void) {
@@ -112,12 +150,13 @@ static void make_pages(struct canvas *canvas, size_t size) {
 }
 
 void canvas_init(struct canvas *canvas, enum canvas_place place, const struct canvas_shape *shape) {
-    const uint32_t stride = shape->stride ? shape->stride : 4 * shape->width;
+    const uint32_t row_bytes = presenter_format_bytes(shape->format) * shape->width;
+    const uint32_t stride = shape->stride ? shape->stride : row_bytes;
     /* Not one byte more than needed: reading beyond is then an error. */
-    const size_t size =
-        shape->offset + (size_t)stride * (shape->height - 1) + 4 * (size_t)shape->width;
+    const size_t size = shape->offset + (size_t)stride * (shape->height - 1) + row_bytes;
     *canvas = (struct canvas){.place = place};
     canvas->picture = (struct presenter_picture){.format = shape->format,
+                                                 .is_pq = shape->is_pq,
                                                  .width = shape->width,
                                                  .height = shape->height,
                                                  .stride = stride,
@@ -144,35 +183,44 @@ void canvas_finish(struct canvas *canvas) {
 static uint64_t place_of(const struct canvas *canvas, uint32_t x, uint32_t y) {
     const struct presenter_picture *picture = &canvas->picture;
     assert_true(x < picture->width && y < picture->height);
-    return picture->offset + (uint64_t)picture->stride * y + 4 * (uint64_t)x;
+    return picture->offset + (uint64_t)picture->stride * y +
+           presenter_format_bytes(picture->format) * (uint64_t)x;
 }
 
-void canvas_put(struct canvas *canvas, uint32_t x, uint32_t y, uint32_t word) {
-    const uint8_t bytes[4] = {(uint8_t)word, (uint8_t)(word >> 8), (uint8_t)(word >> 16),
-                              (uint8_t)(word >> 24)};
+void canvas_put(struct canvas *canvas, uint32_t x, uint32_t y, uint64_t word) {
+    const uint32_t size = presenter_format_bytes(canvas->picture.format);
     const uint64_t place = place_of(canvas, x, y);
+    uint8_t bytes[8];
+    for (uint32_t i = 0; i < size; i++) {
+        bytes[i] = (uint8_t)(word >> 8 * i);
+    }
     if (canvas->bytes) {
-        memcpy(canvas->bytes + place, bytes, 4);
+        memcpy(canvas->bytes + place, bytes, size);
     } else {
-        assert_int_equal(pages_write(canvas->picture.pages, place, bytes, 4), 0);
+        assert_int_equal(pages_write(canvas->picture.pages, place, bytes, size), 0);
     }
 }
 
-uint32_t canvas_get(const struct canvas *canvas, uint32_t x, uint32_t y) {
-    uint8_t bytes[4];
+uint64_t canvas_get(const struct canvas *canvas, uint32_t x, uint32_t y) {
+    const uint32_t size = presenter_format_bytes(canvas->picture.format);
     const uint64_t place = place_of(canvas, x, y);
+    uint8_t bytes[8];
     if (canvas->bytes) {
-        memcpy(bytes, canvas->bytes + place, 4);
+        memcpy(bytes, canvas->bytes + place, size);
     } else {
-        assert_int_equal(pages_read(canvas->picture.pages, place, bytes, 4), 0);
+        assert_int_equal(pages_read(canvas->picture.pages, place, bytes, size), 0);
     }
-    return bytes[0] | (uint32_t)bytes[1] << 8 | (uint32_t)bytes[2] << 16 | (uint32_t)bytes[3] << 24;
+    uint64_t word = 0;
+    for (uint32_t i = 0; i < size; i++) {
+        word |= (uint64_t)bytes[i] << 8 * i;
+    }
+    return word;
 }
 
 void canvas_scribble(struct canvas *canvas) {
     for (uint32_t y = 0; y < canvas->picture.height; y++) {
         for (uint32_t x = 0; x < canvas->picture.width; x++) {
-            canvas_put(canvas, x, y, canvas_random());
+            canvas_put(canvas, x, y, (uint64_t)canvas_random() << 32 | canvas_random());
         }
     }
 }

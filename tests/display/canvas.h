@@ -3,11 +3,13 @@
 #ifndef VESPER_TESTS_CANVAS_H
 #define VESPER_TESTS_CANVAS_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 #include "display/presenter.h"
 
+/* Those of sRGB. */
 #define CANVAS_FORMATS 12
 extern const enum presenter_format canvas_formats[CANVAS_FORMATS];
 
@@ -24,8 +26,9 @@ enum canvas_place {
 struct canvas_shape {
     enum presenter_format format;
     uint32_t width, height; /* pixels */
-    uint32_t stride;        /* bytes; 0: 4 × width */
+    uint32_t stride;        /* bytes; 0: no gaps */
     uint32_t offset;        /* bytes */
+    bool is_pq;
 };
 
 struct canvas {
@@ -44,15 +47,17 @@ void canvas_init(struct canvas *canvas, enum canvas_place place, const struct ca
 void canvas_finish(struct canvas *canvas);
 
 /* Writes the word of one pixel, and reads it. */
-void canvas_put(struct canvas *canvas, uint32_t x, uint32_t y, uint32_t word);
-uint32_t canvas_get(const struct canvas *canvas, uint32_t x, uint32_t y);
+void canvas_put(struct canvas *canvas, uint32_t x, uint32_t y, uint64_t word);
+uint64_t canvas_get(const struct canvas *canvas, uint32_t x, uint32_t y);
 /* Random words everywhere. */
 void canvas_scribble(struct canvas *canvas);
 /* Everything inside. */
 struct presenter_rect canvas_whole(const struct canvas *canvas);
 
-/* What a pixel's word looks like on a screen: XRGB8888, X 0xff. */
-uint32_t canvas_colour(enum presenter_format format, uint32_t word);
+/* What a pixel's word looks like on a screen of sRGB: XRGB8888, X 0xff. */
+uint32_t canvas_colour(const struct presenter_picture *picture, uint64_t word);
+/* A pixel's numbers, red first, of 1; or light, of half floats. */
+void canvas_numbers(const struct presenter_picture *picture, uint64_t word, float out[3]);
 
 /* The same numbers in every run. */
 uint32_t canvas_random(void);

@@ -8,6 +8,8 @@
 
 #include <cmocka.h>
 
+#include "display/colour.h"
+
 void model_finish(struct model *model) {
     free(model->pixels);
     *model = (struct model){0};
@@ -19,6 +21,8 @@ void model_show(struct model *model, const struct canvas *canvas,
     model->width = source->width;
     model->height = source->height;
     model->signal = true;
+    model->tolerance =
+        display_colour_of(canvas->picture.format, canvas->picture.is_pq) != DISPLAY_COLOUR_SRGB;
     model->pixels = calloc((size_t)source->width * source->height, 4);
     assert_non_null(model->pixels);
     model_flush(model, canvas, source, source);
@@ -29,7 +33,7 @@ void model_flush(struct model *model, const struct canvas *canvas,
     for (uint32_t y = damage->y; y < damage->y + damage->height; y++) {
         for (uint32_t x = damage->x; x < damage->x + damage->width; x++) {
             const size_t place = (size_t)(y - source->y) * model->width + (x - source->x);
-            model->pixels[place] = canvas_colour(canvas->picture.format, canvas_get(canvas, x, y));
+            model->pixels[place] = canvas_colour(&canvas->picture, canvas_get(canvas, x, y));
         }
     }
 }

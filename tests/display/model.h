@@ -12,6 +12,7 @@ struct model {
     uint32_t width, height; /* 0: never shown */
     bool signal;
     uint32_t *pixels; /* without the cursor */
+    unsigned tolerance; /* steps of 255 that a colour may be beside; 0 of sRGB */
     const uint32_t *cursor; /* NULL: hidden; borrowed */
     int64_t cursor_left, cursor_top;
 };

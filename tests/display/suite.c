@@ -67,6 +67,16 @@ void stage_hold(struct stage *stage, uint32_t scanout, const struct presenter_re
     stage_settle(stage);
 }
 
+static bool is_near(uint32_t found, uint32_t expected, unsigned tolerance) {
+    for (unsigned shift = 0; shift < 24; shift += 8) {
+        const int difference = (int)(found >> shift & 0xff) - (int)(expected >> shift & 0xff);
+        if ((unsigned)abs(difference) > tolerance) {
+            return false;
+        }
+    }
+    return true;
+}
+
 void stage_check(struct stage *stage, uint32_t scanout, const struct model *model) {
     struct shown shown = stage->backend->read(stage->presenter, stage->backend_state, scanout);
     assert_int_equal(shown.width, model->width);
@@ -75,7 +85,7 @@ void stage_check(struct stage *stage, uint32_t scanout, const struct model *mode
         for (uint32_t x = 0; x < shown.width; x++) {
             const uint32_t found = shown.pixels[(size_t)y * shown.width + x] & 0xffffff;
             const uint32_t expected = model_pixel(model, x, y) & 0xffffff;
-            if (found != expected) {
+            if (!is_near(found, expected, model->tolerance)) {
                 fail_msg("pixel %u, %u of %u x %u is %06x instead of %06x", x, y, shown.width,
                          shown.height, found, expected);
             }
@@ -96,6 +106,8 @@ static int run_all(void) {
     int failed = run_part("pictures", tests, count);
     tests = cursor_tests(&count);
     failed += run_part("cursors", tests, count);
+    tests = colour_tests(&count);
+    failed += run_part("colours", tests, count);
     tests = order_tests(&count);
     return failed + run_part("order", tests, count);
 }

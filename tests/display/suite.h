@@ -45,6 +45,7 @@ struct CMUnitTest;
 /* The tests of a file. */
 const struct CMUnitTest *picture_tests(size_t *out_count);
 const struct CMUnitTest *cursor_tests(size_t *out_count);
+const struct CMUnitTest *colour_tests(size_t *out_count);
 const struct CMUnitTest *order_tests(size_t *out_count);
 
 #endif

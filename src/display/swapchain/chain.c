@@ -4,31 +4,18 @@
 #define MODES_MAX 16
 #define EXTENT_BY_IMAGES UINT32_MAX /* the surface is as large as the swapchain's images */
 
-static bool find_format(const VkSurfaceFormatKHR *offered, uint32_t count, VkFormat format,
-                        VkSurfaceFormatKHR *out) {
-    for (uint32_t i = 0; i < count; i++) {
-        if (offered[i].format == format &&
-            offered[i].colorSpace == VK_COLOR_SPACE_SRGB_NONLINEAR_KHR) {
-            *out = offered[i];
-            return true;
-        }
-    }
-    return false;
-}
-
-VkResult screen_chain_choose_format(const struct screen_gpu *gpu, VkSurfaceKHR surface,
-                                    VkSurfaceFormatKHR *out) {
+/* What the surface offers now: another screen that the window went to may have other colours. */
+static VkResult choose_format(const struct screen_chain *chain, enum screen_content content,
+                              VkSurfaceFormatKHR *out) {
     VkSurfaceFormatKHR offered[FORMATS_MAX];
     uint32_t count = FORMATS_MAX;
-    const VkResult result = gpu->instance->vk.GetPhysicalDeviceSurfaceFormatsKHR(
-        gpu->physical, surface, &count, offered);
+    const VkResult result = chain->gpu->instance->vk.GetPhysicalDeviceSurfaceFormatsKHR(
+        chain->gpu->physical, chain->surface, &count, offered);
     if (result < VK_SUCCESS) {
         return result;
     }
-    /* The first is what guests draw in: their pixels need no change then. */
-    const bool found = find_format(offered, count, VK_FORMAT_B8G8R8A8_UNORM, out) ||
-                       find_format(offered, count, VK_FORMAT_R8G8B8A8_UNORM, out);
-    return found ? VK_SUCCESS : VK_ERROR_FORMAT_NOT_SUPPORTED;
+    return screen_offer_choose(offered, count, content, out) ? VK_SUCCESS
+                                                             : VK_ERROR_FORMAT_NOT_SUPPORTED;
 }
 
 static VkPresentModeKHR choose_mode(const struct screen_gpu *gpu, VkSurfaceKHR surface,
@@ -52,11 +39,9 @@ static VkPresentModeKHR choose_mode(const struct screen_gpu *gpu, VkSurfaceKHR s
     return VK_PRESENT_MODE_FIFO_KHR; /* every surface has it */
 }
 
-VkResult screen_chain_open(struct screen_chain *chain, const struct screen_painter *painter,
-                           VkSurfaceKHR surface, const VkSurfaceFormatKHR *format,
-                           enum screen_present_mode mode) {
-    *chain = (struct screen_chain){
-        .gpu = painter->gpu, .painter = painter, .surface = surface, .format = *format};
+VkResult screen_chain_open(struct screen_chain *chain, struct screen_painter *painter,
+                           VkSurfaceKHR surface, enum screen_present_mode mode) {
+    *chain = (struct screen_chain){.gpu = painter->gpu, .painter = painter, .surface = surface};
     chain->mode = choose_mode(chain->gpu, surface, mode);
     const VkFenceCreateInfo fence = {.sType = VK_STRUCTURE_TYPE_FENCE_CREATE_INFO};
     return chain->gpu->vk.CreateFence(chain->gpu->device, &fence, NULL, &chain->acquired);
@@ -121,8 +106,8 @@ static VkResult create(struct screen_chain *chain, const VkSurfaceCapabilitiesKH
         .sType = VK_STRUCTURE_TYPE_SWAPCHAIN_CREATE_INFO_KHR,
         .surface = chain->surface,
         .minImageCount = choose_count(surface),
-        .imageFormat = chain->format.format,
-        .imageColorSpace = chain->format.colorSpace,
+        .imageFormat = chain->painter->format.format,
+        .imageColorSpace = chain->painter->format.colorSpace,
         .imageExtent = extent,
         .imageArrayLayers = 1,
         /* Copied into, and read back, where the surface allows it. */
@@ -166,11 +151,39 @@ static VkResult make_targets(struct screen_chain *chain, VkExtent2D extent, bool
     return result;
 }
 
-VkResult screen_chain_build(struct screen_chain *chain, uint32_t width, uint32_t height) {
+static VkResult give_format(struct screen_chain *chain, const VkSurfaceFormatKHR *format) {
+    const VkSurfaceFormatKHR *now = &chain->painter->format;
+    if (now->format == format->format && now->colorSpace == format->colorSpace) {
+        return VK_SUCCESS;
+    }
+    return screen_painter_set_format(chain->painter, format);
+}
+
+/* Pictures are as bright as displays are said to be, wherever a screen wants to hear of it. */
+static void describe_content(const struct screen_chain *chain) {
+    const enum display_colour colour = chain->painter->colour;
+    if (!chain->gpu->set_hdr_metadata ||
+        (colour != DISPLAY_COLOUR_PQ && colour != DISPLAY_COLOUR_LINEAR)) {
+        return;
+    }
+    const VkHdrMetadataEXT metadata = {.sType = VK_STRUCTURE_TYPE_HDR_METADATA_EXT,
+                                       .displayPrimaryRed = {0.708f, 0.292f}, /* BT.2020 */
+                                       .displayPrimaryGreen = {0.170f, 0.797f},
+                                       .displayPrimaryBlue = {0.131f, 0.046f},
+                                       .whitePoint = {0.3127f, 0.3290f},
+                                       .maxLuminance = DISPLAY_PEAK_NITS,
+                                       .maxContentLightLevel = DISPLAY_PEAK_NITS};
+    chain->gpu->set_hdr_metadata(chain->gpu->device, 1, &chain->handle, &metadata);
+}
+
+VkResult screen_chain_build(struct screen_chain *chain, uint32_t width, uint32_t height,
+                            enum screen_content content) {
     const struct screen_gpu *gpu = chain->gpu;
     VkSurfaceCapabilitiesKHR surface;
+    VkSurfaceFormatKHR format;
     VkResult result = gpu->instance->vk.GetPhysicalDeviceSurfaceCapabilitiesKHR(
         gpu->physical, chain->surface, &surface);
+    result = result ? result : choose_format(chain, content, &format);
     if (result) {
         return result;
     }
@@ -179,10 +192,15 @@ VkResult screen_chain_build(struct screen_chain *chain, uint32_t width, uint32_t
         return VK_NOT_READY;
     }
     drop_targets(chain);
-    result = create(chain, &surface, extent);
+    result = give_format(chain, &format);
+    result = result ? result : create(chain, &surface, extent);
     const bool takes_copies = (surface.supportedUsageFlags & VK_IMAGE_USAGE_TRANSFER_DST_BIT) &&
                               choose_alpha(&surface) == VK_COMPOSITE_ALPHA_OPAQUE_BIT_KHR;
-    return result ? result : make_targets(chain, extent, takes_copies);
+    if (result) {
+        return result;
+    }
+    describe_content(chain);
+    return make_targets(chain, extent, takes_copies);
 }
 
 /* ---- use ----------------------------------------------------------------------------------- */

@@ -6,6 +6,7 @@
 #include <stdint.h>
 
 #include "display/swapchain/gpu.h"
+#include "display/swapchain/offer.h"
 #include "display/swapchain/painter.h"
 #include "display/swapchain/screens.h"
 
@@ -13,9 +14,8 @@
 
 struct screen_chain {
     struct screen_gpu *gpu; /* borrowed */
-    const struct screen_painter *painter; /* borrowed */
+    struct screen_painter *painter; /* borrowed */
     VkSurfaceKHR surface; /* borrowed */
-    VkSurfaceFormatKHR format;
     VkPresentModeKHR mode;
     VkFence acquired;
     VkSwapchainKHR handle; /* VK_NULL_HANDLE: not built */
@@ -23,21 +23,17 @@ struct screen_chain {
     struct screen_target targets[SCREEN_IMAGES_MAX];
 };
 
-/* Which format a surface's images should have: 8 bits a colour, sRGB, not converted when written.
- * VK_ERROR_FORMAT_NOT_SUPPORTED where it offers none. */
-VkResult screen_chain_choose_format(const struct screen_gpu *gpu, VkSurfaceKHR surface,
-                                    VkSurfaceFormatKHR *out);
-
 /* Prepares what screen_chain_build builds. `mode` gives way to FIFO where the surface lacks it. Ended
  * by screen_chain_close in every case. */
-VkResult screen_chain_open(struct screen_chain *chain, const struct screen_painter *painter,
-                           VkSurfaceKHR surface, const VkSurfaceFormatKHR *format,
-                           enum screen_present_mode mode);
+VkResult screen_chain_open(struct screen_chain *chain, struct screen_painter *painter,
+                           VkSurfaceKHR surface, enum screen_present_mode mode);
 void screen_chain_close(struct screen_chain *chain);
 
-/* Builds the images anew, for a window of so many pixels; nobody holds one. VK_NOT_READY: the window
- * has no pixels now. */
-VkResult screen_chain_build(struct screen_chain *chain, uint32_t width, uint32_t height);
+/* Builds the images anew, for a window of so many pixels and in the format that suits `content`, which
+ * the painter then has; nobody holds one. VK_NOT_READY: the window has no pixels now;
+ * VK_ERROR_FORMAT_NOT_SUPPORTED: the surface offers no format that is known here. */
+VkResult screen_chain_build(struct screen_chain *chain, uint32_t width, uint32_t height,
+                            enum screen_content content);
 
 /* Gives an image that the screen does not read any more. VK_TIMEOUT after `timeout_ns`;
  * VK_ERROR_OUT_OF_DATE_KHR: build it again. */

@@ -44,14 +44,15 @@ static bool choose_queues(struct screen_gpu *gpu, VkSurfaceKHR surface, uint32_t
 }
 
 struct wanted {
-    const char *names[3];
+    const char *names[4];
     uint32_t count;
     bool imports;
 };
 
 static bool take_extensions(const struct screen_gpu *gpu, struct wanted *out) {
     static const char *const optional[] = {VK_EXT_EXTERNAL_MEMORY_HOST_EXTENSION_NAME,
-                                           "VK_KHR_portability_subset"};
+                                           "VK_KHR_portability_subset",
+                                           VK_EXT_HDR_METADATA_EXTENSION_NAME};
     uint32_t count = 0;
     *out = (struct wanted){0};
     gpu->instance->vk.EnumerateDeviceExtensionProperties(gpu->physical, NULL, &count, NULL);
@@ -63,7 +64,7 @@ static bool take_extensions(const struct screen_gpu *gpu, struct wanted *out) {
     bool has_swapchain = false;
     for (uint32_t i = 0; i < count; i++) {
         has_swapchain |= strcmp(list[i].extensionName, VK_KHR_SWAPCHAIN_EXTENSION_NAME) == 0;
-        for (int j = 0; j < 2; j++) {
+        for (int j = 0; j < 3; j++) {
             if (strcmp(list[i].extensionName, optional[j]) == 0) {
                 out->names[out->count++] = optional[j];
                 out->imports |= j == 0;
@@ -97,6 +98,7 @@ static void take_functions(struct screen_gpu *gpu) {
 #undef TAKE
     gpu->get_host_pointer_properties = (PFN_vkGetMemoryHostPointerPropertiesEXT)get(
         gpu->device, "vkGetMemoryHostPointerPropertiesEXT");
+    gpu->set_hdr_metadata = (PFN_vkSetHdrMetadataEXT)get(gpu->device, "vkSetHdrMetadataEXT");
 }
 
 static bool open_physical(struct screen_gpu *gpu, VkSurfaceKHR surface) {

@@ -72,6 +72,7 @@ struct screen_gpu {
     uint64_t range_alignment; /* of where they begin, bytes */
     char name[VK_MAX_PHYSICAL_DEVICE_NAME_SIZE];
     PFN_vkGetMemoryHostPointerPropertiesEXT get_host_pointer_properties;
+    PFN_vkSetHdrMetadataEXT set_hdr_metadata; /* NULL: not offered */
     struct {
         SCREEN_DEVICE_FUNCTIONS(SCREEN_MEMBER)
     } vk;

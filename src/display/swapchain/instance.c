@@ -30,14 +30,21 @@ static const char *find_missing(const VkExtensionProperties *list, uint32_t list
     return NULL;
 }
 
+/* What is taken where the library has it. */
+static const char *const optional[] = {VK_KHR_PORTABILITY_ENUMERATION_EXTENSION_NAME,
+                                       VK_EXT_SWAPCHAIN_COLOR_SPACE_EXTENSION_NAME};
+enum { PORTABILITY, COLOUR_SPACES, OPTIONAL_COUNT };
+
 static VkResult create(PFN_vkGetInstanceProcAddr entry, const char *const *extensions,
-                       uint32_t count, bool with_portability, VkInstance *out) {
-    const char *names[EXTENSIONS_MAX + 1];
+                       uint32_t count, const bool has[OPTIONAL_COUNT], VkInstance *out) {
+    const char *names[EXTENSIONS_MAX + OPTIONAL_COUNT];
     for (uint32_t i = 0; i < count; i++) {
         names[i] = extensions[i];
     }
-    if (with_portability) {
-        names[count++] = VK_KHR_PORTABILITY_ENUMERATION_EXTENSION_NAME;
+    for (int i = 0; i < OPTIONAL_COUNT; i++) {
+        if (has[i]) {
+            names[count++] = optional[i];
+        }
     }
     const VkApplicationInfo application = {
         .sType = VK_STRUCTURE_TYPE_APPLICATION_INFO,
@@ -46,7 +53,7 @@ static VkResult create(PFN_vkGetInstanceProcAddr entry, const char *const *exten
     };
     const VkInstanceCreateInfo info = {
         .sType = VK_STRUCTURE_TYPE_INSTANCE_CREATE_INFO,
-        .flags = with_portability ? VK_INSTANCE_CREATE_ENUMERATE_PORTABILITY_BIT_KHR : 0,
+        .flags = has[PORTABILITY] ? VK_INSTANCE_CREATE_ENUMERATE_PORTABILITY_BIT_KHR : 0,
         .pApplicationInfo = &application,
         .enabledExtensionCount = count,
         .ppEnabledExtensionNames = names,
@@ -85,14 +92,16 @@ int screen_instance_open(const char *const *extensions, uint32_t count, struct s
     uint32_t list_count;
     VkExtensionProperties *list = list_extensions(entry, &list_count);
     const char *missing = list ? find_missing(list, list_count, extensions, count) : "anything";
-    const bool with_portability =
-        list && is_listed(list, list_count, VK_KHR_PORTABILITY_ENUMERATION_EXTENSION_NAME);
+    bool has[OPTIONAL_COUNT] = {false};
+    for (int i = 0; list && i < OPTIONAL_COUNT; i++) {
+        has[i] = is_listed(list, list_count, optional[i]);
+    }
     free(list);
     if (missing) {
         snprintf(reason, reason_size, "the Vulkan library does not offer %s", missing);
         return -ENODEV;
     }
-    const VkResult result = create(entry, extensions, count, with_portability, &out->handle);
+    const VkResult result = create(entry, extensions, count, has, &out->handle);
     if (result) {
         snprintf(reason, reason_size, "vkCreateInstance gives %d", (int)result);
         out->handle = NULL;

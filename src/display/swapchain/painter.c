@@ -10,6 +10,8 @@ struct constants {
     uint32_t source[4];
     uint32_t first_byte, stride, layout_kind, flags;
     int32_t cursor_at[2];
+    uint32_t picture_colour, screen_colour;
+    float headroom, white;
 };
 
 static uint32_t get_layout_kind(enum presenter_format format) {
@@ -32,6 +34,9 @@ static uint32_t get_layout_kind(enum presenter_format format) {
     case PRESENTER_ABGR2101010:
     case PRESENTER_XBGR2101010:
         return 5;
+    case PRESENTER_ABGR16161616F:
+    case PRESENTER_XBGR16161616F:
+        return 6;
     }
     return 0; /* views of other formats are not made */
 }
@@ -100,7 +105,8 @@ static uint64_t get_view_size(const struct screen_pixels *pixels, uint64_t view_
     const uint64_t end =
         pixels->offset +
         (uint64_t)pixels->stride * (pixels->source.y + (uint64_t)pixels->source.height - 1) +
-        4 * ((uint64_t)pixels->source.x + pixels->source.width);
+        presenter_format_bytes(pixels->format) *
+            ((uint64_t)pixels->source.x + pixels->source.width);
     return (end - view_offset + 3) / 4 * 4;
 }
 
@@ -132,7 +138,11 @@ static int32_t limit(int64_t value) {
 static struct constants make_constants(const struct screen_painter *painter,
                                        const struct screen_job *job) {
     const struct screen_pixels *pixels = &job->pixels;
-    struct constants out = {.flags = is_deep(painter->format) ? FLAG_DEEP : 0};
+    struct constants out = {.flags = is_deep(painter->format.format) ? FLAG_DEEP : 0,
+                            .picture_colour = display_colour_of(pixels->format, pixels->is_pq),
+                            .screen_colour = painter->colour,
+                            .headroom = job->light.headroom,
+                            .white = job->light.white};
     if (!pixels->buffer) {
         return out;
     }
@@ -154,6 +164,12 @@ static struct constants make_constants(const struct screen_painter *painter,
     return out;
 }
 
+/* Neither primaries nor curves differ. */
+static bool is_all_srgb(const struct screen_painter *painter, const struct screen_job *job) {
+    return painter->colour == DISPLAY_COLOUR_SRGB &&
+           display_colour_of(job->pixels.format, job->pixels.is_pq) == DISPLAY_COLOUR_SRGB;
+}
+
 static void record_pass(struct screen_painter *painter, const struct screen_job *job) {
     const struct screen_gpu *gpu = painter->gpu;
     const VkRect2D area = {.extent = {job->target->width, job->target->height}};
@@ -165,7 +181,8 @@ static void record_pass(struct screen_painter *painter, const struct screen_job 
                                         .renderArea = area};
     const struct constants constants = make_constants(painter, job);
     gpu->vk.CmdBeginRenderPass(painter->commands, &pass, VK_SUBPASS_CONTENTS_INLINE);
-    gpu->vk.CmdBindPipeline(painter->commands, VK_PIPELINE_BIND_POINT_GRAPHICS, painter->pipeline);
+    gpu->vk.CmdBindPipeline(painter->commands, VK_PIPELINE_BIND_POINT_GRAPHICS,
+                            painter->pipelines[!is_all_srgb(painter, job)]);
     gpu->vk.CmdBindDescriptorSets(painter->commands, VK_PIPELINE_BIND_POINT_GRAPHICS,
                                   painter->layout, 0, 1, &painter->set, 0, NULL);
     gpu->vk.CmdSetViewport(painter->commands, 0, 1, &viewport);
@@ -210,15 +227,32 @@ static void record_copy(struct screen_painter *painter, const struct screen_job 
                 VK_PIPELINE_STAGE_HOST_BIT, VK_ACCESS_HOST_READ_BIT);
 }
 
+/* The layout kind of which an image's texels are. */
+static uint32_t get_target_kind(VkFormat format) {
+    switch (format) {
+    case VK_FORMAT_B8G8R8A8_UNORM:
+        return 0;
+    case VK_FORMAT_R8G8B8A8_UNORM:
+        return 1;
+    case VK_FORMAT_A2R10G10B10_UNORM_PACK32:
+        return 4;
+    case VK_FORMAT_A2B10G10R10_UNORM_PACK32:
+        return 5;
+    default:
+        return UINT32_MAX;
+    }
+}
+
 /* Whether the picture's bytes are the image's: then a copy does, without a pipeline. */
 static bool needs_no_change(const struct screen_painter *painter, const struct screen_job *job) {
     const struct screen_pixels *pixels = &job->pixels;
-    const uint32_t kind = painter->format == VK_FORMAT_B8G8R8A8_UNORM   ? 0
-                          : painter->format == VK_FORMAT_R8G8B8A8_UNORM ? 1
-                                                                        : UINT32_MAX;
+    const bool shows_all = painter->colour == DISPLAY_COLOUR_PQ && pixels->is_pq &&
+                           job->light.headroom >= DISPLAY_PEAK;
     return job->target->takes_copies && pixels->buffer && !job->cursor->visible &&
-           get_layout_kind(pixels->format) == kind && pixels->stride % 4 == 0 &&
-           pixels->offset % 4 == 0 && pixels->source.width == job->target->width &&
+           (is_all_srgb(painter, job) || shows_all) &&
+           get_layout_kind(pixels->format) == get_target_kind(painter->format.format) &&
+           pixels->stride % 4 == 0 && pixels->offset % 4 == 0 &&
+           pixels->source.width == job->target->width &&
            pixels->source.height == job->target->height;
 }
 
@@ -278,12 +312,13 @@ void screen_painter_set_cursor(struct screen_painter *painter, const uint32_t *p
 VkResult screen_painter_make_target(const struct screen_painter *painter, VkImage image,
                                     uint32_t width, uint32_t height, struct screen_target *out) {
     const struct screen_gpu *gpu = painter->gpu;
-    *out = (struct screen_target){.image = image, .width = width, .height = height};
+    *out = (struct screen_target){
+        .image = image, .width = width, .height = height, .format = painter->format};
     const VkImageViewCreateInfo view = {
         .sType = VK_STRUCTURE_TYPE_IMAGE_VIEW_CREATE_INFO,
         .image = image,
         .viewType = VK_IMAGE_VIEW_TYPE_2D,
-        .format = painter->format,
+        .format = painter->format.format,
         .subresourceRange = {VK_IMAGE_ASPECT_COLOR_BIT, 0, 1, 0, 1}};
     const VkResult result = gpu->vk.CreateImageView(gpu->device, &view, NULL, &out->view);
     if (result) {

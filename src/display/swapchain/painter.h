@@ -6,6 +6,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "display/colour.h"
 #include "display/presenter.h"
 #include "display/scaling.h"
 #include "display/swapchain/buffer.h"
@@ -18,6 +19,7 @@ struct screen_pixels {
     uint64_t offset; /* bytes, of the picture in the buffer */
     uint32_t stride; /* bytes */
     enum presenter_format format;
+    bool is_pq;
     struct presenter_rect source; /* of the picture */
 };
 
@@ -27,17 +29,19 @@ struct screen_target {
     VkImageView view;
     VkFramebuffer framebuffer;
     uint32_t width, height; /* pixels */
+    VkSurfaceFormatKHR format;
     bool takes_copies; /* it can be copied into, and its alpha means nothing */
 };
 
 struct screen_painter {
     struct screen_gpu *gpu; /* borrowed; NULL: not open */
-    VkFormat format; /* of its targets */
+    VkSurfaceFormatKHR format; /* of its targets */
+    enum display_colour colour; /* of them */
     VkRenderPass pass_present; /* leaves an image that can be presented */
     VkRenderPass pass_copy; /* leaves one that can be copied */
     VkDescriptorSetLayout set_layout;
     VkPipelineLayout layout;
-    VkPipeline pipeline;
+    VkPipeline pipelines[2]; /* [1]: where the picture or the targets are not sRGB */
     VkDescriptorPool descriptors;
     VkDescriptorSet set;
     VkCommandPool pool;
@@ -46,9 +50,12 @@ struct screen_painter {
     struct screen_buffer cursor;
 };
 
-/* `format`: of 8 or 10 bits a colour, linear. Closed by screen_painter_close in every case. */
-VkResult screen_painter_open(struct screen_painter *painter, struct screen_gpu *gpu,
-                             VkFormat format);
+/* Closed by screen_painter_close in every case. */
+VkResult screen_painter_open(struct screen_painter *painter, struct screen_gpu *gpu);
+/* Targets have this format from now on, one that screen_offer_choose gave; those of before are gone.
+ * Not while it draws; copies may go on. */
+VkResult screen_painter_set_format(struct screen_painter *painter,
+                                   const VkSurfaceFormatKHR *format);
 /* Waits for nothing: each function below has waited for what it began. */
 void screen_painter_close(struct screen_painter *painter);
 
@@ -65,8 +72,9 @@ struct screen_job {
     const struct screen_target *target;
     struct screen_pixels pixels;
     enum display_scale scale;
+    struct display_light light;
     const struct display_cursor *cursor; /* only its place */
-    /* Where the image's pixels go as well, without gaps: as large as the image; NULL: nowhere. */
+    /* Where the image's pixels go as well, without gaps, in its own format; NULL: nowhere. */
     const struct screen_buffer *copy;
 };
 

@@ -1,13 +1,14 @@
 /* What a painter is made of. */
+#include "display/swapchain/offer.h"
 #include "display/swapchain/painter.h"
 #include "show_frag.h"
 #include "show_vert.h"
 
-#define CONSTANT_BYTES 56 /* of shaders/show.frag */
+#define CONSTANT_BYTES 72 /* of shaders/show.frag */
 
 static VkResult make_pass(struct screen_painter *painter, VkImageLayout last, VkRenderPass *out) {
     const VkAttachmentDescription attachment = {
-        .format = painter->format,
+        .format = painter->format.format,
         .samples = VK_SAMPLE_COUNT_1_BIT,
         .loadOp = VK_ATTACHMENT_LOAD_OP_DONT_CARE, /* the triangle covers it */
         .storeOp = VK_ATTACHMENT_STORE_OP_STORE,
@@ -95,8 +96,10 @@ static VkResult make_module(const struct screen_gpu *gpu, const uint32_t *words,
 }
 
 static VkResult make_pipeline_of(struct screen_painter *painter, VkShaderModule vertex,
-                                 VkShaderModule fragment) {
+                                 VkShaderModule fragment, VkBool32 with_light, VkPipeline *out) {
     const struct screen_gpu *gpu = painter->gpu;
+    const VkSpecializationMapEntry entry = {.constantID = 0, .size = sizeof(with_light)};
+    const VkSpecializationInfo constants = {1, &entry, sizeof(with_light), &with_light};
     const VkPipelineShaderStageCreateInfo stages[2] = {
         {.sType = VK_STRUCTURE_TYPE_PIPELINE_SHADER_STAGE_CREATE_INFO,
          .stage = VK_SHADER_STAGE_VERTEX_BIT,
@@ -105,7 +108,8 @@ static VkResult make_pipeline_of(struct screen_painter *painter, VkShaderModule 
         {.sType = VK_STRUCTURE_TYPE_PIPELINE_SHADER_STAGE_CREATE_INFO,
          .stage = VK_SHADER_STAGE_FRAGMENT_BIT,
          .module = fragment,
-         .pName = "main"}};
+         .pName = "main",
+         .pSpecializationInfo = &constants}};
     const VkPipelineVertexInputStateCreateInfo input = {
         .sType = VK_STRUCTURE_TYPE_PIPELINE_VERTEX_INPUT_STATE_CREATE_INFO};
     const VkPipelineInputAssemblyStateCreateInfo assembly = {
@@ -145,19 +149,19 @@ static VkResult make_pipeline_of(struct screen_painter *painter, VkShaderModule 
                                                .pDynamicState = &dynamics,
                                                .layout = painter->layout,
                                                .renderPass = painter->pass_present};
-    return gpu->vk.CreateGraphicsPipelines(gpu->device, VK_NULL_HANDLE, 1, &info, NULL,
-                                           &painter->pipeline);
+    return gpu->vk.CreateGraphicsPipelines(gpu->device, VK_NULL_HANDLE, 1, &info, NULL, out);
 }
 
-static VkResult make_pipeline(struct screen_painter *painter) {
+static VkResult make_pipelines(struct screen_painter *painter) {
     const struct screen_gpu *gpu = painter->gpu;
     VkShaderModule vertex = VK_NULL_HANDLE, fragment = VK_NULL_HANDLE;
     VkResult result = make_module(gpu, show_vert, sizeof(show_vert), &vertex);
     if (!result) {
         result = make_module(gpu, show_frag, sizeof(show_frag), &fragment);
     }
-    if (!result) {
-        result = make_pipeline_of(painter, vertex, fragment);
+    for (VkBool32 with_light = 0; with_light < 2 && !result; with_light++) {
+        result = make_pipeline_of(painter, vertex, fragment, with_light,
+                                  &painter->pipelines[with_light]);
     }
     gpu->vk.DestroyShaderModule(gpu->device, vertex, NULL);
     gpu->vk.DestroyShaderModule(gpu->device, fragment, NULL);
@@ -187,11 +191,10 @@ static VkResult make_cursor(struct screen_painter *painter) {
     return screen_buffer_create(painter->gpu, 4 * DISPLAY_CURSOR_PIXELS, &painter->cursor);
 }
 
-VkResult screen_painter_open(struct screen_painter *painter, struct screen_gpu *gpu,
-                             VkFormat format) {
-    static VkResult (*const steps[])(struct screen_painter *) = {
-        make_passes, make_layouts, make_descriptors, make_pipeline, make_commands, make_cursor};
-    *painter = (struct screen_painter){.gpu = gpu, .format = format};
+VkResult screen_painter_open(struct screen_painter *painter, struct screen_gpu *gpu) {
+    static VkResult (*const steps[])(struct screen_painter *) = {make_layouts, make_descriptors,
+                                                                 make_commands, make_cursor};
+    *painter = (struct screen_painter){.gpu = gpu};
     for (size_t i = 0; i < sizeof(steps) / sizeof(steps[0]); i++) {
         const VkResult result = steps[i](painter);
         if (result) {
@@ -199,6 +202,27 @@ VkResult screen_painter_open(struct screen_painter *painter, struct screen_gpu *
         }
     }
     return VK_SUCCESS;
+}
+
+static void drop_format(struct screen_painter *painter) {
+    const struct screen_gpu *gpu = painter->gpu;
+    for (int i = 0; i < 2; i++) {
+        gpu->vk.DestroyPipeline(gpu->device, painter->pipelines[i], NULL);
+        painter->pipelines[i] = VK_NULL_HANDLE;
+    }
+    gpu->vk.DestroyRenderPass(gpu->device, painter->pass_copy, NULL);
+    gpu->vk.DestroyRenderPass(gpu->device, painter->pass_present, NULL);
+    painter->pass_copy = painter->pass_present = VK_NULL_HANDLE;
+    painter->format = (VkSurfaceFormatKHR){0};
+}
+
+VkResult screen_painter_set_format(struct screen_painter *painter,
+                                   const VkSurfaceFormatKHR *format) {
+    drop_format(painter);
+    painter->format = *format;
+    painter->colour = screen_offer_colour(format);
+    const VkResult result = make_passes(painter);
+    return result ? result : make_pipelines(painter);
 }
 
 void screen_painter_close(struct screen_painter *painter) {
@@ -209,11 +233,9 @@ void screen_painter_close(struct screen_painter *painter) {
     screen_buffer_destroy(gpu, &painter->cursor);
     gpu->vk.DestroyFence(gpu->device, painter->fence, NULL);
     gpu->vk.DestroyCommandPool(gpu->device, painter->pool, NULL);
-    gpu->vk.DestroyPipeline(gpu->device, painter->pipeline, NULL);
     gpu->vk.DestroyDescriptorPool(gpu->device, painter->descriptors, NULL);
     gpu->vk.DestroyPipelineLayout(gpu->device, painter->layout, NULL);
     gpu->vk.DestroyDescriptorSetLayout(gpu->device, painter->set_layout, NULL);
-    gpu->vk.DestroyRenderPass(gpu->device, painter->pass_copy, NULL);
-    gpu->vk.DestroyRenderPass(gpu->device, painter->pass_present, NULL);
+    drop_format(painter);
     *painter = (struct screen_painter){0};
 }

@@ -17,7 +17,7 @@ static void publish_mode(struct screen_scene *scene) {
 static bool is_same_picture(const struct display_view *a, const struct display_view *b) {
     return a->picture.storage == b->picture.storage && a->picture.pages == b->picture.pages &&
            a->picture.offset == b->picture.offset && a->picture.stride == b->picture.stride &&
-           a->picture.format == b->picture.format &&
+           a->picture.format == b->picture.format && a->picture.is_pq == b->picture.is_pq &&
            memcmp(&a->source, &b->source, sizeof(a->source)) == 0;
 }
 
@@ -37,6 +37,8 @@ static bool take_view(struct screen_scene *scene, const struct display_view *vie
     display_view_drop(&old);
     scene->width = view->source.width;
     scene->height = view->source.height;
+    screen_set_content(&scene->screen,
+                       screen_content_of(view->picture.format, view->picture.is_pq));
     if (other_mode) {
         tell_changed(scene);
     }
@@ -116,7 +118,8 @@ static VkResult take_flush(struct screen_scene *scene, const struct display_upda
 /* Whether an image's pixels are wanted, and there is a place for them. */
 static const struct screen_buffer *prepare_copy(struct screen_scene *scene,
                                                 const struct screen_target *target) {
-    const uint64_t size = 4 * (uint64_t)target->width * target->height;
+    const uint64_t size =
+        screen_offer_bytes(target->format.format) * (uint64_t)target->width * target->height;
     const struct screen_gpu *gpu = &scene->screen.gpu;
     if (!scene->ticket || target->width != scene->width || target->height != scene->height) {
         return NULL;
@@ -127,13 +130,18 @@ static const struct screen_buffer *prepare_copy(struct screen_scene *scene,
             return NULL;
         }
     }
+    scene->copy_format = target->format;
     return &scene->copy;
 }
 
 static VkResult draw(struct screen_scene *scene, const struct screen_target *target,
                      const struct screen_buffer *copy) {
     struct screen_job job = {
-        .target = target, .scale = scene->options->scale, .cursor = &scene->cursor, .copy = copy};
+        .target = target,
+        .scale = scene->options->scale,
+        .light = {.white = atomic_load(&scene->white), .headroom = atomic_load(&scene->headroom)},
+        .cursor = &scene->cursor,
+        .copy = copy};
     const VkResult result = find_pixels(scene, &job.pixels);
     if (result) {
         return result;
@@ -169,10 +177,11 @@ static void clear_answer(struct screen_scene *scene) {
 
 /* A view of `pixels`, which stay where they are until the view is dropped. */
 static bool view_words(void *words, uint32_t width, uint32_t height, enum presenter_format format,
-                       struct display_view *out) {
-    struct iovec piece = {words, 4 * (size_t)width * height};
+                       bool is_pq, struct display_view *out) {
+    const uint32_t stride = presenter_format_bytes(format) * width;
+    struct iovec piece = {words, (size_t)stride * height};
     struct presenter_picture picture = {
-        .format = format, .width = width, .height = height, .stride = 4 * width};
+        .format = format, .is_pq = is_pq, .width = width, .height = height, .stride = stride};
     const struct presenter_rect whole = {0, 0, width, height};
     if (pages_create(&piece, 1, NULL, NULL, &picture.pages)) {
         return false;
@@ -182,13 +191,29 @@ static bool view_words(void *words, uint32_t width, uint32_t height, enum presen
     return made;
 }
 
+static enum presenter_format get_image_format(VkFormat format) {
+    switch (format) {
+    case VK_FORMAT_R16G16B16A16_SFLOAT:
+        return PRESENTER_XBGR16161616F;
+    case VK_FORMAT_A2B10G10R10_UNORM_PACK32:
+        return PRESENTER_XBGR2101010;
+    case VK_FORMAT_A2R10G10B10_UNORM_PACK32:
+        return PRESENTER_XRGB2101010;
+    case VK_FORMAT_R8G8B8A8_UNORM:
+        return PRESENTER_XBGR8888;
+    default:
+        return PRESENTER_XRGB8888;
+    }
+}
+
 static const struct display_update *answer_with_image(struct screen_scene *scene) {
-    const bool is_bgra = scene->screen.painter.format == VK_FORMAT_B8G8R8A8_UNORM;
     clear_answer(scene);
     scene->answer.ticket = scene->ticket;
     scene->ticket = 0;
     if (view_words(scene->copy.bytes, scene->width, scene->height,
-                   is_bgra ? PRESENTER_XRGB8888 : PRESENTER_XBGR8888, &scene->answer.view)) {
+                   get_image_format(scene->copy_format.format),
+                   screen_offer_colour(&scene->copy_format) == DISPLAY_COLOUR_PQ,
+                   &scene->answer.view)) {
         scene->answer.damage = (struct display_damage){1, {{0, 0, scene->width, scene->height}}};
     }
     return &scene->answer;
@@ -206,8 +231,9 @@ static const struct display_update *answer_with_all(struct screen_scene *scene, 
         return answer;
     }
     answer->damage = (struct display_damage){1, {{0, 0, scene->width, scene->height}}};
-    if (!scene->kept || !view_words(scene->screen.sources.kept.bytes, scene->width, scene->height,
-                                    scene->view.picture.format, &answer->view)) {
+    if (!scene->kept ||
+        !view_words(scene->screen.sources.kept.bytes, scene->width, scene->height,
+                    scene->view.picture.format, scene->view.picture.is_pq, &answer->view)) {
         answer->view = display_view_ref(&scene->view);
     }
     return answer;

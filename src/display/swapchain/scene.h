@@ -21,6 +21,7 @@ struct screen_scene {
     bool composed; /* the processor has the whole picture */
     _Atomic(enum screen_path) path;
     _Atomic(bool) shows_cursor;
+    _Atomic(float) white, headroom; /* of the window's screen, as display_light */
     _Atomic(uint64_t) mode; /* as screens_get_mode gives it, packed */
 
     struct display_view view; /* empty: nothing is shown */
@@ -33,6 +34,7 @@ struct screen_scene {
 
     uint64_t ticket; /* to be answered with an image's pixels; 0: none */
     struct screen_buffer copy; /* of the last image, for that */
+    VkSurfaceFormatKHR copy_format;
     struct display_update answer;
 };
 

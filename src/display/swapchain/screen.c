@@ -91,20 +91,14 @@ static void wait(struct screen *screen) {
 /* ---- steps of the thread; each begins and ends with the mutex held ------------------------- */
 
 static VkResult open_all(struct screen *screen, VkSurfaceKHR surface, const char **out_what) {
-    VkSurfaceFormatKHR format;
-    *out_what = "choosing a format";
-    VkResult result = screen_chain_choose_format(&screen->gpu, surface, &format);
-    if (result) {
-        return result;
-    }
-    *out_what = "making a pipeline";
-    result = screen_painter_open(&screen->painter, &screen->gpu, format.format);
+    *out_what = "making a painter";
+    const VkResult result = screen_painter_open(&screen->painter, &screen->gpu);
     if (result) {
         return result;
     }
     screen_sources_init(&screen->sources, &screen->painter);
     *out_what = "opening a swapchain";
-    return screen_chain_open(&screen->chain, &screen->painter, surface, &format, screen->mode);
+    return screen_chain_open(&screen->chain, &screen->painter, surface, screen->mode);
 }
 
 static void close_all(struct screen *screen) {
@@ -198,16 +192,18 @@ static void drop_step(struct screen *screen) {
 
 static void build_step(struct screen *screen) {
     const uint32_t width = screen->width, height = screen->height;
+    const enum screen_content content = screen->content;
     screen->rebuild = screen->built = false;
     screen->image_state = SCREEN_IMAGE_NONE;
     pthread_mutex_unlock(&screen->mutex);
-    const VkResult result = screen_chain_build(&screen->chain, width, height);
+    const VkResult result = screen_chain_build(&screen->chain, width, height, content);
     pthread_mutex_lock(&screen->mutex);
     if (result == VK_NOT_READY || result == VK_ERROR_OUT_OF_DATE_KHR) {
         note_outdated(screen);
     } else if (result) {
-        note_failure(screen, "vkCreateSwapchainKHR", result);
+        note_failure(screen, "building a swapchain", result);
     } else {
+        screen->built_content = content;
         screen->built = screen->wanted = true;
     }
 }
@@ -386,11 +382,27 @@ void screen_want(struct screen *screen) {
     pthread_mutex_unlock(&screen->mutex);
 }
 
+void screen_set_content(struct screen *screen, enum screen_content content) {
+    pthread_mutex_lock(&screen->mutex);
+    if (screen->content != content) {
+        const uint64_t now_ns = platform_now_ns();
+        /* A guest that changes all the time does not make the screen do so. */
+        if (now_ns - screen->content_ns < RETRY_NS) {
+            screen->retry_ns = screen->content_ns + RETRY_NS;
+        }
+        screen->content = content;
+        screen->content_ns = now_ns;
+        screen->rebuild = true;
+        change(screen);
+    }
+    pthread_mutex_unlock(&screen->mutex);
+}
+
 const struct screen_target *screen_hold_image(struct screen *screen) {
     const struct screen_target *target = NULL;
     pthread_mutex_lock(&screen->mutex);
     if (screen->state == SCREEN_OPEN && !screen->failed && screen->wanted &&
-        screen->image_state == SCREEN_IMAGE_READY) {
+        screen->image_state == SCREEN_IMAGE_READY && screen->content == screen->built_content) {
         screen->image_state = SCREEN_IMAGE_DRAWING;
         screen->wanted = false;
         target = &screen->chain.targets[screen->image];

@@ -57,6 +57,8 @@ struct screen {
     bool hidden;
     bool wanted; /* something is to be drawn that is not on the screen */
     uint32_t width, height;
+    enum screen_content content, built_content; /* what is to be shown, what the chain is for */
+    uint64_t content_ns; /* when that last changed */
     VkSurfaceKHR surface;
     enum screen_gpu_state state;
     enum screen_image_state image_state;
@@ -102,6 +104,8 @@ enum screen_gpu_state screen_get_state(struct screen *screen);
 void screen_let_go(struct screen *screen);
 /* Something has changed that the screen should show. */
 void screen_want(struct screen *screen);
+/* What is to be shown from now on has these colours: images of others are not given any more. */
+void screen_set_content(struct screen *screen, enum screen_content content);
 /* An image to draw into, where one is ready and something is wanted; NULL otherwise. */
 const struct screen_target *screen_hold_image(struct screen *screen);
 /* Gives it back: to be presented, or, where `result` is an error, to be closed with the device. */

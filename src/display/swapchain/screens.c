@@ -100,6 +100,7 @@ static int make_members(struct screens *screens) {
         screens->members[i].screens = screens;
         screens->members[i].scene.options = &screens->options;
         screens->members[i].scene.index = i;
+        screens->members[i].scene.white = screens->members[i].scene.headroom = 1;
     }
     return screens->members ? 0 : -ENOMEM;
 }
@@ -177,6 +178,13 @@ void screens_drop_surface(struct screens *screens, uint32_t scanout) {
 
 void screens_resize(struct screens *screens, uint32_t scanout, uint32_t width, uint32_t height) {
     screen_resize(&screens->members[scanout].scene.screen, width, height);
+}
+
+void screens_set_light(struct screens *screens, uint32_t scanout, float white, float headroom) {
+    struct screen_scene *scene = &screens->members[scanout].scene;
+    atomic_store(&scene->white, white);
+    atomic_store(&scene->headroom, headroom);
+    screens_redraw(screens, scanout);
 }
 
 void screens_redraw(struct screens *screens, uint32_t scanout) {

@@ -82,6 +82,10 @@ void screens_give_surface(struct screens *screens, uint32_t scanout, VkSurfaceKH
 void screens_drop_surface(struct screens *screens, uint32_t scanout);
 void screens_resize(struct screens *screens, uint32_t scanout, uint32_t width, uint32_t height);
 
+/* What the window's screen does with light: `white` above 0, `headroom` 1 or more; 1 and 1 until it is
+ * told. It is drawn again. */
+void screens_set_light(struct screens *screens, uint32_t scanout, float white, float headroom);
+
 /* The window is to be drawn again, though nothing has changed. */
 void screens_redraw(struct screens *screens, uint32_t scanout);
 /* There can be no surface: the processor composes. */

@@ -36,7 +36,7 @@ void screen_sources_finish(struct screen_sources *sources) {
 /* The picture's last byte but for one, from the first of its memory. */
 static uint64_t get_end(const struct presenter_picture *picture) {
     return picture->offset + (uint64_t)picture->stride * (picture->height - 1) +
-           4 * (uint64_t)picture->width;
+           presenter_format_bytes(picture->format) * (uint64_t)picture->width;
 }
 
 /* The whole pages around a picture, as the processor has them; false where it is scattered. */
@@ -111,6 +111,7 @@ bool screen_sources_import(struct screen_sources *sources, const struct display_
                                   .offset = offset,
                                   .stride = view->picture.stride,
                                   .format = view->picture.format,
+                                  .is_pq = view->picture.is_pq,
                                   .source = view->source};
     return import->buffer.handle != VK_NULL_HANDLE;
 }
@@ -150,12 +151,13 @@ static VkResult add_region(struct batch *batch, const VkBufferCopy *region) {
 
 static VkResult add_rect(struct batch *batch, const struct presenter_rect *rect) {
     const struct screen_pixels *from = batch->from;
-    const uint64_t row_bytes = 4 * (uint64_t)from->source.width;
+    const uint64_t pixel_bytes = presenter_format_bytes(from->format);
+    const uint64_t row_bytes = pixel_bytes * from->source.width;
     VkBufferCopy region = {.srcOffset = from->offset +
                                         (uint64_t)from->stride * (from->source.y + rect->y) +
-                                        4 * ((uint64_t)from->source.x + rect->x),
-                           .dstOffset = row_bytes * rect->y + 4 * (uint64_t)rect->x,
-                           .size = 4 * (uint64_t)rect->width};
+                                        pixel_bytes * ((uint64_t)from->source.x + rect->x),
+                           .dstOffset = row_bytes * rect->y + pixel_bytes * rect->x,
+                           .size = pixel_bytes * rect->width};
     if (rect->width == from->source.width && from->stride == row_bytes) {
         region.size *= rect->height;
         return add_region(batch, &region);
@@ -181,12 +183,14 @@ static VkResult keep_by_gpu(struct screen_sources *sources, const struct screen_
 
 static void keep_rect(struct screen_sources *sources, const struct display_view *view,
                       const struct presenter_rect *rect) {
-    uint32_t *out = sources->kept.bytes;
+    const size_t pixel_bytes = presenter_format_bytes(view->picture.format);
+    uint8_t *out = sources->kept.bytes;
     for (uint32_t done = 0; done < rect->height;) {
         const struct display_rows rows = display_view_rows(view, rect, done, sources->scratch);
         for (uint32_t i = 0; i < rows.count; i++) {
-            memcpy(out + (size_t)view->source.width * (rect->y + done + i) + rect->x,
-                   (const uint8_t *)rows.bytes + (size_t)rows.stride * i, 4 * (size_t)rect->width);
+            const size_t place = (size_t)view->source.width * (rect->y + done + i) + rect->x;
+            memcpy(out + pixel_bytes * place, (const uint8_t *)rows.bytes + (size_t)rows.stride * i,
+                   pixel_bytes * rect->width);
         }
         done += rows.count;
     }
@@ -197,7 +201,8 @@ VkResult screen_sources_keep(struct screen_sources *sources, const struct displa
                              bool *out_staged) {
     struct screen_pixels from;
     const struct presenter_rect whole = {0, 0, view->source.width, view->source.height};
-    VkResult result = give_kept_size(sources, 4 * (uint64_t)whole.width * whole.height);
+    const uint32_t row_bytes = presenter_format_bytes(view->picture.format) * whole.width;
+    VkResult result = give_kept_size(sources, (uint64_t)row_bytes * whole.height);
     if (result) {
         return result;
     }
@@ -210,8 +215,9 @@ VkResult screen_sources_keep(struct screen_sources *sources, const struct displa
         }
     }
     *out = (struct screen_pixels){.buffer = &sources->kept,
-                                  .stride = 4 * whole.width,
+                                  .stride = row_bytes,
                                   .format = view->picture.format,
+                                  .is_pq = view->picture.is_pq,
                                   .source = whole};
     return result;
 }

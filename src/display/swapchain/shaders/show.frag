@@ -1,6 +1,12 @@
 // A pixel of the window: the guest's picture, placed, scaled, in its own layout, with the cursor over
 // it. Every pixel of the picture is read here once where nothing is scaled, and nowhere else.
 #version 450
+#extension GL_GOOGLE_include_directive : require
+#include "colour.glsl"
+
+// A picture or a screen of other colours than sRGB; else numbers go from one to the other.
+layout(constant_id = 0) const bool LIGHT = false;
+
 layout(location = 0) out vec4 result;
 layout(binding = 0, std430) readonly buffer Picture { uint picture[]; };
 layout(binding = 1, std430) readonly buffer Cursor { uint cursor[]; };
@@ -12,9 +18,12 @@ layout(push_constant) uniform Job {
     uint layout_kind;
     uint flags; // 1: a cursor, 2: smooth, 4: a picture, 8: ten bits a colour
     ivec2 cursor_at; // its corner, of the picture's source
+    uint picture_colour, screen_colour; // as in colour.glsl
+    float headroom, white; // display_light
 } job;
 
 const uint CURSOR = 1u, SMOOTH = 2u, PICTURE = 4u, DEEP = 8u;
+const uint HALVES = 6u;
 
 // Layouts are the caller's numbers. A picture may begin at any byte.
 uint read_word(uint at) {
@@ -23,18 +32,22 @@ uint read_word(uint at) {
                        : picture[index] >> shift | picture[index + 1u] << (32u - shift);
 }
 
-// Red, green, blue, of 1023 with DEEP, else of 255.
-uvec3 read_pixel(uvec2 at) {
+// Red, green, blue, as the layout has them.
+uvec3 read_codes(uvec2 at) {
     const uint word = read_word(job.first_byte + job.stride * at.y + 4u * at.x);
-    uvec3 colour;
     switch (job.layout_kind) {
-    case 0u: colour = uvec3(word >> 16, word >> 8, word) & 0xffu; break;
-    case 1u: colour = uvec3(word, word >> 8, word >> 16) & 0xffu; break;
-    case 2u: colour = uvec3(word >> 8, word >> 16, word >> 24) & 0xffu; break;
-    case 3u: colour = uvec3(word >> 24, word >> 16, word >> 8) & 0xffu; break;
-    case 4u: colour = uvec3(word >> 20, word >> 10, word) & 0x3ffu; break;
-    default: colour = uvec3(word, word >> 10, word >> 20) & 0x3ffu; break;
+    case 0u: return uvec3(word >> 16, word >> 8, word) & 0xffu;
+    case 1u: return uvec3(word, word >> 8, word >> 16) & 0xffu;
+    case 2u: return uvec3(word >> 8, word >> 16, word >> 24) & 0xffu;
+    case 3u: return uvec3(word >> 24, word >> 16, word >> 8) & 0xffu;
+    case 4u: return uvec3(word >> 20, word >> 10, word) & 0x3ffu;
+    default: return uvec3(word, word >> 10, word >> 20) & 0x3ffu;
     }
+}
+
+// Of 1023 with DEEP, else of 255.
+uvec3 read_pixel(uvec2 at) {
+    const uvec3 colour = read_codes(at);
     const bool deep = (job.flags & DEEP) != 0u;
     if (job.layout_kind >= 4u) {
         return deep ? colour : colour >> 2;
@@ -57,14 +70,38 @@ uvec3 blend(uvec3 under, uint over) {
     return min((colour << 2 | colour >> 6) + (under * rest + 127u) / 255u, uvec3(1023));
 }
 
-uvec3 colour_at(uvec2 at) {
-    const uvec3 colour = read_pixel(job.source.xy + at);
-    const ivec2 inside = ivec2(at) - job.cursor_at;
-    if ((job.flags & CURSOR) == 0u || any(lessThan(inside, ivec2(0))) ||
-        any(greaterThanEqual(inside, ivec2(64)))) {
-        return colour;
+vec3 read_light(uvec2 at) {
+    if (job.layout_kind != HALVES) {
+        return vec3(read_codes(at)) / (job.layout_kind >= 4u ? 1023.0 : 255.0);
     }
-    return blend(colour, cursor[64 * inside.y + inside.x]);
+    const uint place = job.first_byte + job.stride * at.y + 8u * at.x;
+    const uint low = read_word(place), high = read_word(place + 4u);
+    return vec3(from_half(low), from_half(low >> 16), from_half(high));
+}
+
+// The cursor is sRGB, and blended as on a screen of sRGB.
+vec3 blend_light(vec3 under, uint over) {
+    const float alpha = float(over >> 24) / 255.0;
+    vec3 colour = vec3(uvec3(over >> 16, over >> 8, over) & 0xffu) / 255.0;
+    if (alpha > 0.0 && (job.screen_colour == P3 || job.screen_colour == PQ)) {
+        colour = take(colour / alpha, SRGB, job.screen_colour, job.headroom) * alpha;
+    }
+    return colour + under * (1.0 - alpha);
+}
+
+// Of 1 with LIGHT, else as read_pixel gives it.
+vec3 colour_at(uvec2 at) {
+    const ivec2 inside = ivec2(at) - job.cursor_at;
+    const bool under_cursor = (job.flags & CURSOR) != 0u &&
+                              all(greaterThanEqual(inside, ivec2(0))) &&
+                              all(lessThan(inside, ivec2(64)));
+    if (LIGHT) {
+        const vec3 colour = take(read_light(job.source.xy + at), job.picture_colour,
+                                 job.screen_colour, job.headroom);
+        return under_cursor ? blend_light(colour, cursor[64 * inside.y + inside.x]) : colour;
+    }
+    const uvec3 colour = read_pixel(job.source.xy + at);
+    return vec3(under_cursor ? blend(colour, cursor[64 * inside.y + inside.x]) : colour);
 }
 
 vec3 smooth_at(vec2 place) {
@@ -72,18 +109,18 @@ vec3 smooth_at(vec2 place) {
     const vec2 from = max(place - 0.5, vec2(0));
     const uvec2 low = min(uvec2(from), last), high = min(low + 1u, last);
     const vec2 part = from - vec2(low);
-    const vec3 top = mix(vec3(colour_at(low)), vec3(colour_at(uvec2(high.x, low.y))), part.x);
-    const vec3 bottom = mix(vec3(colour_at(uvec2(low.x, high.y))), vec3(colour_at(high)), part.x);
+    const vec3 top = mix(colour_at(low), colour_at(uvec2(high.x, low.y)), part.x);
+    const vec3 bottom = mix(colour_at(uvec2(low.x, high.y)), colour_at(high), part.x);
     return mix(top, bottom, part.y);
 }
 
 vec3 sample_at(uvec2 at) {
     if (job.source.zw == uvec2(job.target.zw)) {
-        return vec3(colour_at(at));
+        return colour_at(at);
     }
     const vec2 place = (vec2(at) + 0.5) * vec2(job.source.zw) / vec2(job.target.zw);
     return (job.flags & SMOOTH) != 0u ? smooth_at(place)
-                                      : vec3(colour_at(min(uvec2(place), job.source.zw - 1u)));
+                                      : colour_at(min(uvec2(place), job.source.zw - 1u));
 }
 
 void main() {
@@ -91,6 +128,8 @@ void main() {
     result = vec4(0, 0, 0, 1);
     if ((job.flags & PICTURE) != 0u && all(greaterThanEqual(at, ivec2(0))) &&
         all(lessThan(at, job.target.zw))) {
-        result.rgb = sample_at(uvec2(at)) / ((job.flags & DEEP) != 0u ? 1023.0 : 255.0);
+        const vec3 colour = sample_at(uvec2(at));
+        result.rgb = LIGHT ? give(colour, job.screen_colour, job.white)
+                           : colour / ((job.flags & DEEP) != 0u ? 1023.0 : 255.0);
     }
 }
