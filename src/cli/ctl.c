@@ -39,6 +39,8 @@ static void print_help(const struct cli_option *options) {
          "                            give display N a preferred mode, and plug it\n"
          "  display N connect         plug it with the mode that it had\n"
          "  display N disconnect      unplug it\n"
+         "  display N rotate=0|90|180|270\n"
+         "                            turn its pictures clockwise in their window\n"
          "\n"
          "Displays are counted from 1, as in their windows' titles and their names in the guest.\n"
          "\n"
@@ -170,7 +172,8 @@ static int list_displays(struct ctl *ctl) {
 
 static int change_display(struct ctl *ctl) {
     static const char usage[] =
-        "display N WxH[@HZ] [connect], display N connect, or display N disconnect";
+        "display N WxH[@HZ] [connect], display N connect, display N disconnect, "
+        "or display N rotate=0|90|180|270";
     uint32_t number;
     const char *mode = ctl->words[2];
     if (ctl->word_count < 3 || !parse_display(ctl->words[1], &number)) {
@@ -180,7 +183,8 @@ static int change_display(struct ctl *ctl) {
     if (ctl->word_count == 4 && (!is_mode || strcmp(ctl->words[3], "connect") != 0)) {
         return refuse_usage(usage);
     }
-    if (!is_mode && strcmp(mode, "connect") != 0 && strcmp(mode, "disconnect") != 0) {
+    const bool is_turn = strncmp(mode, "rotate=", strlen("rotate=")) == 0;
+    if (!is_mode && !is_turn && strcmp(mode, "connect") != 0 && strcmp(mode, "disconnect") != 0) {
         return refuse_usage(usage);
     }
     char request[128];

@@ -133,6 +133,10 @@ static bool parse_window(char *text, struct window_options *options, bool *out_s
             if (!parse_count(value_of(word, "monitor="), &options->monitor)) {
                 return false;
             }
+        } else if (value_of(word, "rotate=")) {
+            if (!display_turn_parse(value_of(word, "rotate="), &options->turn)) {
+                return false;
+            }
         } else if (value_of(word, "present=")) {
             if (!parse_present(value_of(word, "present="), &options->present)) {
                 return false;
@@ -149,7 +153,7 @@ static int open_windows(char *text, struct window_options *options, struct cli_d
     if (!parse_window(text, options, &has_status, &out->hdr)) {
         cli_error("--display: expected window[,full-screen[,monitor=N]]"
                   "[,scale=fit|integer|none][,keep-mode][,hdr][,status]"
-                  "[,present=auto|software|fifo|mailbox|immediate]");
+                  "[,rotate=0|90|180|270][,present=auto|software|fifo|mailbox|immediate]");
         return CLI_USAGE;
     }
     int error = display_status_create(options->scanout_count, has_status ? write_rate : NULL, NULL,
@@ -227,6 +231,10 @@ void cli_display_plug(struct cli_display *display, uint32_t scanout, bool connec
     if (display->windows) {
         window_host_plug(display->windows, scanout, connected);
     }
+}
+
+bool cli_display_turn(struct cli_display *display, uint32_t scanout, enum display_turn turn) {
+    return display->windows && !window_host_turn(display->windows, scanout, turn);
 }
 
 void cli_display_get_screen(struct cli_display *display, uint32_t *out_dpi,

@@ -7,6 +7,7 @@
 #include <stdint.h>
 
 #include "display/presenter.h"
+#include "display/turn.h"
 
 struct input_seat;
 struct display_rate;
@@ -21,7 +22,7 @@ struct cli_display {
 };
 
 /* `text`: "none", "auto", "window[,status][,full-screen[,monitor=N]][,scale=fit|integer|none][,keep-mode]
- * [,hdr]" or "capture[=FOLDER][,every=N][,raw=PATH][,hdr]". Without a display the guest draws all the same, and
+ * [,hdr][,rotate=0|90|180|270]" or "capture[=FOLDER][,every=N][,raw=PATH][,hdr]". Without a display the guest draws all the same, and
  * pictures can be had on request. `closed` (main thread, at most once): the last window was closed.
  * CLI_OK, or a sentence on standard error and CLI_FAILED or CLI_USAGE. */
 int cli_display_open(const char *text, uint32_t scanouts, void (*closed)(void *user), void *user,
@@ -32,6 +33,9 @@ void cli_display_run(struct cli_display *display);
 void cli_display_stop(struct cli_display *display);
 /* A display was plugged or unplugged on request. Any thread. */
 void cli_display_plug(struct cli_display *display, uint32_t scanout, bool connected);
+/* Pictures of `scanout` are turned in its window, clockwise. False: there is no window for it, ever. Any
+ * thread. */
+bool cli_display_turn(struct cli_display *display, uint32_t scanout, enum display_turn turn);
 /* Whether `text` stands for windows here. */
 bool cli_display_has_windows(const char *text);
 /* What is done in the windows goes to `seat` (borrowed for the display's life). Before

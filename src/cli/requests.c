@@ -51,15 +51,33 @@ static bool parse_change(const char *text, struct device_display *out) {
     return end && !*end;
 }
 
+static void turn_display(const struct requests *requests, uint32_t scanout, const char *degrees,
+                         char *answer, size_t size) {
+    enum display_turn turn;
+    if (!display_turn_parse(degrees, &turn)) {
+        answer_error(answer, size, "expected: display SCANOUT rotate=0, 90, 180 or 270");
+    } else if (!cli_display_turn(requests->display, scanout, turn)) {
+        answer_error(answer, size, "there is no such display, or it has no window");
+    } else {
+        snprintf(answer, size, "ok");
+    }
+}
+
 static void set_display(const struct requests *requests, const char *line, char *answer,
                         size_t size) {
     unsigned scanout;
     struct device_display display;
     int change = 0;
+    if (sscanf(line, "display %u %n", &scanout, &change) == 1 && change &&
+        strncmp(line + change, "rotate=", strlen("rotate=")) == 0) {
+        turn_display(requests, scanout, line + change + strlen("rotate="), answer, size);
+        return;
+    }
     if (sscanf(line, "display %u %n", &scanout, &change) != 1 || !change ||
         !parse_change(line + change, &display)) {
-        answer_error(answer, size,
-                     "expected: display SCANOUT WIDTHxHEIGHT[@HZ], or connect, or off");
+        answer_error(
+            answer, size,
+            "expected: display SCANOUT WIDTHxHEIGHT[@HZ], or connect, off, or rotate=DEGREES");
         return;
     }
     if (device_set_display(requests->device, scanout, &display)) {

@@ -34,6 +34,7 @@ void session_options_init(struct session_options *options);
      "window[,full-screen[,monitor=N]][,scale=fit|integer|none]\n"                                 \
      "[,keep-mode][,present=auto|software|fifo|mailbox|immediate]\n"                               \
      "[,hdr: displays of high dynamic range]\n"                                                    \
+     "[,rotate=0|90|180|270: pictures turned clockwise in their windows]\n"                        \
      "[,status: frames a second, on standard error while they come];\n"                            \
      "capture[=FOLDER][,every=N][,raw=PATH][,hdr]: pictures on request, of\n"                      \
      "every Nth flush into FOLDER, frames to PATH; none"},                                         \

@@ -32,8 +32,14 @@ void desktop_place(const struct desktop *desktop, const struct desktop_window *w
         return;
     }
     struct presenter_rect source, target;
-    display_scale_place(window->scale, display->width, display->height, window->width,
-                        window->height, &source, &target);
-    *out_x = to_fraction(left + to_pixel(x, target.x, target.width, source.x, source.width), width);
-    *out_y = to_fraction(to_pixel(y, target.y, target.height, source.y, source.height), height);
+    uint32_t turned_width = display->width, turned_height = display->height;
+    display_turn_size(window->turn, &turned_width, &turned_height);
+    display_scale_place(window->scale, turned_width, turned_height, window->width, window->height,
+                        &source, &target);
+    uint32_t pixel_x = to_pixel(x, target.x, target.width, source.x, source.width);
+    uint32_t pixel_y = to_pixel(y, target.y, target.height, source.y, source.height);
+    display_turn_pixel(display_turn_back(window->turn), turned_width, turned_height, &pixel_x,
+                       &pixel_y);
+    *out_x = to_fraction(left + pixel_x, width);
+    *out_y = to_fraction(pixel_y, height);
 }

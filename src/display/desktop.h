@@ -8,6 +8,7 @@
 
 #include "display/presenter.h"
 #include "display/scaling.h"
+#include "display/turn.h"
 
 struct desktop_display {
     uint32_t width, height; /* pixels of the guest's picture; 0: the display is not there */
@@ -22,6 +23,7 @@ struct desktop_window {
     uint32_t scanout;       /* that it shows; < PRESENTER_SCANOUTS_MAX */
     uint32_t width, height; /* pixels, 1 … 16384 */
     enum display_scale scale;
+    enum display_turn turn; /* of the picture in it */
 };
 
 /* The place of the window's pixel x, y (it may lie outside: the nearest one of the picture counts)

@@ -10,13 +10,15 @@
 
 #include "display/damage.h"
 #include "display/software.h"
+#include "display/turn.h"
 
 struct front_buffer {
     pthread_mutex_t mutex;
     pthread_cond_t ticked;
     uint64_t ticket; /* of the last frame that was put */
-    uint32_t *pixels; /* XRGB8888 without gaps; NULL: nothing has ever been shown */
-    uint32_t width, height;
+    enum display_turn turn; /* of what frames hold */
+    uint32_t *pixels; /* XRGB8888 without gaps, turned; NULL: nothing has ever been shown */
+    uint32_t width, height; /* of them */
     bool signal;
     struct display_damage damage; /* since it was last drawn */
 };
@@ -30,10 +32,14 @@ void front_buffer_finish(struct front_buffer *buffer);
 bool front_buffer_put(struct front_buffer *buffer, const struct software_frame *frame);
 
 /* Waits for a frame with `ticket` or a later one, until platform_now_ns() is `deadline_ns`, and
- * gives a copy of the pixels, XRGB8888 without gaps, freed by the caller: 0, -ETIMEDOUT, -ENODATA:
+ * gives a copy of the pixels as frames had them, not turned, XRGB8888 without gaps, freed by the caller: 0, -ETIMEDOUT, -ENODATA:
  * nothing has ever been shown, -ENOMEM. Not the presenter's thread. */
 int front_buffer_copy(struct front_buffer *buffer, uint64_t ticket, uint64_t deadline_ns,
                       uint32_t **out_pixels, uint32_t *out_width, uint32_t *out_height);
+
+/* Turns what it holds, and what comes. False, with a message, where there is no memory for that: nothing
+ * is turned then. */
+bool front_buffer_set_turn(struct front_buffer *buffer, enum display_turn turn);
 
 /* Holds the pixels still for a drawer, who has all damage then. */
 void front_buffer_lock(struct front_buffer *buffer);

@@ -12,6 +12,7 @@
 #include "display/sdl.h"
 #include "display/software.h"
 #include "display/status.h"
+#include "display/toolkit.h"
 #include "display/window_gpu.h"
 #include "display/window_input.h"
 #include "display/window_view.h"
@@ -27,7 +28,7 @@
 #define RETRY_FIRST_NS (UINT64_C(10) * 1000 * 1000 * 1000)
 #define RETRY_LAST_NS (UINT64_C(600) * 1000 * 1000 * 1000)
 
-/* What a scanout shows. */
+/* What a scanout shows, turned. */
 struct window_mode {
     bool signal;
     uint32_t width, height; /* pixels */
@@ -37,6 +38,7 @@ struct window_scanout {
     struct window_view view;
     struct front_buffer front;
     _Atomic(bool) announced; /* an event for it is on its way to the main thread */
+    enum display_turn turn;
     bool unplugged; /* by its window or otherwise: has none until it is plugged */
     /* The window is hidden, and closed once nothing presents in it. */
     bool leaving;
@@ -48,7 +50,8 @@ struct window_host {
     struct window_options options;
     struct presenter *software;
     struct screens *screens; /* whose presenter that is; NULL: the processor draws */
-    uint32_t event_frame, event_stop, event_plug, event_failed, event_dropped; /* of SDL, ours */
+    uint32_t event_frame, event_stop, event_plug, event_failed, event_dropped,
+        event_turn; /* of SDL, ours */
     uint32_t open_count;
     _Atomic(bool) stopped;
     struct window_input input;
@@ -125,11 +128,20 @@ static void get_mode(struct window_host *host, struct window_scanout *scanout,
     if (is_by_gpu(host, scanout)) {
         out->signal =
             screens_get_mode(host->screens, get_index(host, scanout), &out->width, &out->height);
+        display_turn_size(scanout->turn, &out->width, &out->height);
         return;
     }
     front_buffer_lock(&scanout->front);
     *out = (struct window_mode){scanout->front.signal, scanout->front.width, scanout->front.height};
     front_buffer_unlock(&scanout->front);
+}
+
+static void note_display(struct window_host *host, const struct window_scanout *scanout,
+                         const struct window_mode *mode) {
+    uint32_t width = mode->width, height = mode->height;
+    display_turn_size(display_turn_back(scanout->turn), &width, &height);
+    window_input_note_display(&host->input, get_index(host, scanout), scanout->view.window, width,
+                              height);
 }
 
 /* Closes the window, now, or once the GPU has let go of it. */
@@ -159,7 +171,7 @@ static bool open_view(struct window_host *host, struct window_scanout *scanout,
         window_view_close(&scanout->view);
         return false;
     }
-    window_input_note_display(&host->input, index, scanout->view.window, mode->width, mode->height);
+    note_display(host, scanout, mode);
     host->open_count++;
     return true;
 }
@@ -190,8 +202,7 @@ static void show_frame(struct window_host *host, struct window_scanout *scanout)
     if (scanout->leaving || (is_new && !open_window(host, scanout, &mode))) {
         return;
     }
-    window_input_note_display(&host->input, get_index(host, scanout), scanout->view.window,
-                              mode.width, mode.height);
+    note_display(host, scanout, &mode);
     const bool other_mode =
         window_view_follow_mode(&scanout->view, &host->options, mode.width, mode.height);
     if (!scanout->view.on_gpu) {
@@ -279,6 +290,7 @@ static void tell_resize(struct window_host *host, struct window_scanout *scanout
         !window_view_is_news(&scanout->view, width, height)) {
         return;
     }
+    display_turn_size(display_turn_back(scanout->turn), &width, &height);
     software_presenter_resize(host->software, get_index(host, scanout), width, height);
 }
 
@@ -326,6 +338,28 @@ static void handle_plug(struct window_host *host, uint32_t index, bool connected
     show_frame(host, scanout);
 }
 
+static void set_turn(struct window_host *host, struct window_scanout *scanout,
+                     enum display_turn turn) {
+    if (!front_buffer_set_turn(&scanout->front, turn)) {
+        return; /* with a message */
+    }
+    scanout->turn = turn;
+    window_input_note_turn(&host->input, get_index(host, scanout), turn);
+    if (host->screens) {
+        screens_set_turn(host->screens, get_index(host, scanout), turn);
+    }
+}
+
+/* Half a turn leaves the window as large as it was. */
+static void handle_turn(struct window_host *host, struct window_scanout *scanout,
+                        enum display_turn turn) {
+    set_turn(host, scanout, turn);
+    if (scanout->view.window && !scanout->leaving) {
+        show_frame(host, scanout);
+        redraw(host, scanout);
+    }
+}
+
 static void handle_event(struct window_host *host, const SDL_Event *event) {
     window_input_handle(&host->input, event);
     if (event->type == host->event_frame) {
@@ -336,6 +370,9 @@ static void handle_event(struct window_host *host, const SDL_Event *event) {
         handle_dropped(host, &host->scanouts[event->user.code]);
     } else if (event->type == host->event_plug) {
         handle_plug(host, (uint32_t)event->user.code / 2, event->user.code % 2);
+    } else if (event->type == host->event_turn) {
+        handle_turn(host, &host->scanouts[event->user.code / 4],
+                    (enum display_turn)(event->user.code % 4));
     } else if (event->type >= SDL_EVENT_WINDOW_FIRST && event->type <= SDL_EVENT_WINDOW_LAST) {
         handle_window_event(host, &event->window);
     }
@@ -388,6 +425,14 @@ void window_host_plug(struct window_host *host, uint32_t scanout, bool connected
     }
 }
 
+int window_host_turn(struct window_host *host, uint32_t scanout, enum display_turn turn) {
+    if (scanout >= host->options.scanout_count) {
+        return -EINVAL;
+    }
+    push_event(host->event_turn, scanout * 4 + (uint32_t)turn);
+    return 0;
+}
+
 void window_host_set_input(struct window_host *host, const struct input_seat *seat) {
     window_input_set_seat(&host->input, seat);
 }
@@ -421,57 +466,6 @@ struct presenter *window_host_get_presenter(struct window_host *host) {
 
 /* ---- creation ----------------------------------------------------------------------------- */
 
-/* On X11 the toolkit can show memory itself, and must: it would otherwise draw through a GPU, for
- * which the main thread would wait, and with the first picture it would put another window in the
- * place of each that was opened, losing what was asked of that one. Elsewhere it has no other way. */
-static void avoid_gpu(void) {
-    const char *driver = sdl.GetCurrentVideoDriver();
-    if (driver && strcmp(driver, "x11") == 0) {
-        sdl.SetHint(SDL_HINT_FRAMEBUFFER_ACCELERATION, "0");
-    }
-}
-
-/* NULL, or why there are no windows. */
-static const char *start_toolkit(void) {
-    const char *why = sdl_open();
-    if (why) {
-        return why;
-    }
-    /* The signals are vesper's own, and a screen saver is the person's business. */
-    sdl.SetHint(SDL_HINT_NO_SIGNAL_HANDLERS, "1");
-    sdl.SetHint(SDL_HINT_VIDEO_ALLOW_SCREENSAVER, "1");
-    sdl.SetHint(SDL_HINT_QUIT_ON_LAST_WINDOW_CLOSE, "0");
-    sdl.SetHint(SDL_HINT_APP_NAME, "Vesper");
-    if (!sdl.InitSubSystem(SDL_INIT_VIDEO)) {
-        return sdl.GetError();
-    }
-    avoid_gpu();
-    return NULL;
-}
-
-bool window_host_is_possible(void) {
-    const bool possible = !start_toolkit();
-    if (possible) {
-        sdl.QuitSubSystem(SDL_INIT_VIDEO);
-    }
-    return possible;
-}
-
-bool window_host_feels_touch(void) {
-    if (start_toolkit()) {
-        return false;
-    }
-    bool feels = false;
-    int count = 0;
-    SDL_TouchID *devices = sdl.GetTouchDevices(&count);
-    for (int i = 0; devices && i < count; i++) {
-        feels = feels || sdl.GetTouchDeviceType(devices[i]) == SDL_TOUCH_DEVICE_DIRECT;
-    }
-    sdl.free(devices);
-    sdl.QuitSubSystem(SDL_INIT_VIDEO);
-    return feels;
-}
-
 static int init_fronts(struct window_host *host) {
     for (uint32_t i = 0; i < host->options.scanout_count; i++) {
         int error = front_buffer_init(&host->scanouts[i].front);
@@ -492,8 +486,8 @@ static void finish_fronts(struct window_host *host) {
 }
 
 static bool register_events(struct window_host *host) {
-    uint32_t *const events[] = {&host->event_frame, &host->event_stop, &host->event_plug,
-                                &host->event_failed, &host->event_dropped};
+    uint32_t *const events[] = {&host->event_frame,  &host->event_stop,    &host->event_plug,
+                                &host->event_failed, &host->event_dropped, &host->event_turn};
     const int count = sizeof(events) / sizeof(events[0]);
     const uint32_t first = sdl.RegisterEvents(count);
     for (int i = 0; i < count; i++) {
@@ -541,7 +535,7 @@ int window_host_create(const struct window_options *options, struct window_host 
         snprintf(reason, reason_size, "there can be 1 to %d displays", PRESENTER_SCANOUTS_MAX);
         return -EINVAL;
     }
-    const char *why = start_toolkit();
+    const char *why = toolkit_start();
     if (why) {
         snprintf(reason, reason_size, "there can be no windows: %s", why);
         return -ENODEV;
@@ -561,6 +555,9 @@ int window_host_create(const struct window_options *options, struct window_host 
     error = create_presenter(host, reason, reason_size);
     if (error) {
         goto error_presenter;
+    }
+    for (uint32_t i = 0; i < options->scanout_count; i++) {
+        set_turn(host, &host->scanouts[i], options->turn);
     }
     /* Without any window the toolkit would look for events a thousand times a second. */
     if (!window_view_prepare(&host->scanouts[0].view, &host->options, 0, host->screens)) {

@@ -11,6 +11,7 @@
 
 #include "display/presenter.h"
 #include "display/scaling.h"
+#include "display/turn.h"
 #include "input/seat.h"
 
 enum window_present {
@@ -28,11 +29,12 @@ struct window_options {
     const char *title;      /* borrowed for the host's life */
     enum display_scale scale;
     enum window_present present;
+    enum display_turn turn; /* of pictures in windows, until window_host_turn */
     bool full_screen;
     /* The first display's for full_screen, counted from 1, the next displays' follow; 0: any. */
     uint32_t monitor;
     struct display_status *status; /* borrowed; NULL: frames are not counted */
-    bool keep_mode; /* the window's size does not become the guest's mode */
+    bool keep_mode; /* the window's size, turned back, does not become the guest's mode */
     /* The person closed the last window; on the main thread, at most once. */
     void (*closed)(void *user);
     void *user;
@@ -57,6 +59,9 @@ void window_host_get_screen(struct window_host *host, uint32_t *out_dpi, uint32_
 /* The display of `scanout` was plugged or unplugged, not by its window: an unplugged display has
  * none, and one that a person closed opens again with a plugged one. Any thread. */
 void window_host_plug(struct window_host *host, uint32_t scanout, bool connected);
+/* Pictures of `scanout` are turned in its window from now on. The window's sides change places with
+ * every quarter; the guest's mode stays. -EINVAL: no such scanout. Any thread. */
+int window_host_turn(struct window_host *host, uint32_t scanout, enum display_turn turn);
 /* What a person does in the windows goes to the devices of `seat`, borrowed for the host's life. Main
  * thread, before window_host_run. */
 void window_host_set_input(struct window_host *host, const struct input_seat *seat);

@@ -36,6 +36,13 @@ void window_host_plug(struct window_host *host, uint32_t scanout, bool connected
     (void)connected;
 }
 
+int window_host_turn(struct window_host *host, uint32_t scanout, enum display_turn turn) {
+    (void)host;
+    (void)scanout;
+    (void)turn;
+    return -ENOTSUP;
+}
+
 void window_host_set_input(struct window_host *host, const struct input_seat *seat) {
     (void)host;
     (void)seat;

@@ -50,10 +50,33 @@ static int32_t take_steps(double *rest, float motion) {
     return steps;
 }
 
+/* To where the pointer moves in a picture that is turned. */
+static void turn_motion_back(enum display_turn turn, float *x, float *y) {
+    const float right = *x, down = *y;
+    switch (turn) {
+    case DISPLAY_TURN_90:
+        *x = down;
+        *y = -right;
+        break;
+    case DISPLAY_TURN_180:
+        *x = -right;
+        *y = -down;
+        break;
+    case DISPLAY_TURN_270:
+        *x = -down;
+        *y = right;
+        break;
+    default:
+        break;
+    }
+}
+
 static size_t put_steps(struct window_events *events, const SDL_MouseMotionEvent *event,
-                        struct input_event out[2]) {
-    const int32_t x = take_steps(&events->rest_x, event->xrel);
-    const int32_t y = take_steps(&events->rest_y, event->yrel);
+                        enum display_turn turn, struct input_event out[2]) {
+    float right = event->xrel, down = event->yrel;
+    turn_motion_back(turn, &right, &down);
+    const int32_t x = take_steps(&events->rest_x, right);
+    const int32_t y = take_steps(&events->rest_y, down);
     size_t count = 0;
     if (x != 0) {
         out[count++] = make(INPUT_EV_REL, INPUT_REL_X, (uint32_t)x);
@@ -76,7 +99,7 @@ void window_events_motion(struct window_events *events, const SDL_MouseMotionEve
     }
     struct input_event out[2];
     const enum input_kind pointer = get_pointer(events);
-    const size_t count = pointer == INPUT_MOUSE ? put_steps(events, event, out)
+    const size_t count = pointer == INPUT_MOUSE ? put_steps(events, event, view->window.turn, out)
                                                 : put_place(events, view, event->x, event->y, out);
     input_seat_send(events->seat, pointer, out, count);
 }

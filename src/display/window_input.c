@@ -140,6 +140,10 @@ void window_input_note_display(struct window_input *input, uint32_t scanout, SDL
     follow_cursor(input);
 }
 
+void window_input_note_turn(struct window_input *input, uint32_t scanout, enum display_turn turn) {
+    input->displays[scanout].turn = turn;
+}
+
 static bool find_view(const struct window_input *input, const SDL_Event *event,
                       struct window_events_view *out) {
     SDL_Window *window = sdl.GetWindowFromEvent(event);
@@ -155,7 +159,8 @@ static bool find_view(const struct window_input *input, const SDL_Event *event,
     }
     const float density = sdl.GetWindowPixelDensity(window);
     *out = (struct window_events_view){
-        .window = {scanout, (uint32_t)width, (uint32_t)height, input->scale},
+        .window = {scanout, (uint32_t)width, (uint32_t)height, input->scale,
+                   input->displays[scanout].turn},
         .density = density > 0 ? density : 1,
     };
     return true;

@@ -13,6 +13,7 @@
 
 struct window_input_display {
     SDL_Window *window; /* borrowed; NULL: none */
+    enum display_turn turn;
     char title[96];     /* without the shortcut */
     _Atomic(bool) has_cursor;
 };
@@ -32,7 +33,9 @@ void window_input_set_seat(struct window_input *input, const struct input_seat *
 
 /* What the guest shows on `scanout`: whether its cursor is there. Any one thread. */
 void window_input_note_cursor(struct window_input *input, uint32_t scanout, bool is_visible);
-/* The window of `scanout` shows a picture of that many pixels; before the window is closed, NULL and
+/* Pictures of `scanout` are turned in its window from now on. */
+void window_input_note_turn(struct window_input *input, uint32_t scanout, enum display_turn turn);
+/* The window of `scanout` shows a picture of that many pixels, not turned; before the window is closed, NULL and
  * no pixels. Called with each picture. */
 void window_input_note_display(struct window_input *input, uint32_t scanout, SDL_Window *window,
                                uint32_t width, uint32_t height);

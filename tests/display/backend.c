@@ -14,10 +14,11 @@
 
 #include "platform/platform.h"
 
-const struct backend *const backends[] = {&software_backend,       &capture_backend,
-                                          &headless_backend,       &headless_flipping_backend,
-                                          &headless_hdr10_backend, &headless_linear_backend,
-                                          &headless_p3_backend};
+const struct backend *const backends[] = {&software_backend,           &capture_backend,
+                                          &headless_backend,           &headless_flipping_backend,
+                                          &headless_hdr10_backend,     &headless_linear_backend,
+                                          &headless_p3_backend,        &headless_turned_backend,
+                                          &headless_on_turned_backend, &headless_upright_backend};
 const unsigned backend_count = sizeof(backends) / sizeof(*backends);
 
 /* ---- answers ----------------------------------------------------------------------------- */

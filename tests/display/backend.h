@@ -34,7 +34,8 @@ struct backend {
 extern const struct backend *const backends[];
 extern const unsigned backend_count;
 extern const struct backend software_backend, capture_backend, headless_backend,
-    headless_flipping_backend, headless_hdr10_backend, headless_linear_backend, headless_p3_backend;
+    headless_flipping_backend, headless_hdr10_backend, headless_linear_backend, headless_p3_backend,
+    headless_turned_backend, headless_on_turned_backend, headless_upright_backend;
 
 /* What tests wait for comes within this time, or they fail. */
 #define BACKEND_PATIENCE_NS 60000000000

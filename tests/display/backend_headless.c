@@ -20,6 +20,8 @@
 struct headless {
     struct keeper keeper;
     struct screens *screens;
+    enum display_turn turn; /* of pictures in windows */
+    enum display_turn image; /* of pictures in images, by that and the surface */
     _Atomic(const char *) fault;
 };
 
@@ -28,6 +30,7 @@ static void changed(void *user, uint32_t scanout) {
     struct headless *headless = user;
     uint32_t width, height;
     if (screens_get_mode(headless->screens, scanout, &width, &height)) {
+        display_turn_size(headless->turn, &width, &height);
         screens_resize(headless->screens, scanout, width, height);
     }
 }
@@ -142,6 +145,42 @@ static bool shows_more(void) {
     return asked.colorSpace != VK_COLOR_SPACE_SRGB_NONLINEAR_KHR;
 }
 
+/* Pictures are turned in their windows, and windows stand on a screen that is turned. */
+static struct presenter *create_turned_on(VkSurfaceTransformFlagBitsKHR transform,
+                                          enum display_turn screen, enum display_turn turn,
+                                          uint32_t scanout_count, void **out_state) {
+    if (!offers_set(NULL, 0)) {
+        return NULL;
+    }
+    offers_set_transform(transform);
+    struct presenter *presenter = create_with(scanout_count, false, out_state);
+    if (!presenter) {
+        offers_set_transform(0);
+        return NULL;
+    }
+    struct headless *headless = *out_state;
+    headless->turn = turn;
+    headless->image = display_turn_add(turn, screen);
+    for (uint32_t i = 0; i < scanout_count; i++) {
+        screens_set_turn(headless->screens, i, turn);
+    }
+    return presenter;
+}
+
+static struct presenter *create_turned(uint32_t scanout_count, void **out_state) {
+    return create_turned_on(0, DISPLAY_TURN_0, DISPLAY_TURN_90, scanout_count, out_state);
+}
+
+static struct presenter *create_on_turned(uint32_t scanout_count, void **out_state) {
+    return create_turned_on(VK_SURFACE_TRANSFORM_ROTATE_270_BIT_KHR, DISPLAY_TURN_270,
+                            DISPLAY_TURN_0, scanout_count, out_state);
+}
+
+static struct presenter *create_upright(uint32_t scanout_count, void **out_state) {
+    return create_turned_on(VK_SURFACE_TRANSFORM_ROTATE_90_BIT_KHR, DISPLAY_TURN_90,
+                            DISPLAY_TURN_270, scanout_count, out_state);
+}
+
 static struct presenter *create(uint32_t scanout_count, void **out_state) {
     return create_with(scanout_count, true, out_state);
 }
@@ -150,9 +189,25 @@ static struct presenter *create_flipping(uint32_t scanout_count, void **out_stat
     return create_with(scanout_count, false, out_state);
 }
 
+/* An upright picture again. */
+static void turn_back(struct shown *shown, enum display_turn turn) {
+    const struct presenter_rect whole = {0, 0, shown->width, shown->height};
+    if (!shown->pixels || turn == DISPLAY_TURN_0) {
+        return;
+    }
+    uint32_t *pixels = malloc((size_t)shown->width * shown->height * sizeof(*pixels));
+    assert_non_null(pixels);
+    display_turn_copy(display_turn_back(turn), shown->width, shown->height, shown->pixels,
+                      shown->width, &whole, pixels);
+    free(shown->pixels);
+    shown->pixels = pixels;
+    display_turn_size(turn, &shown->width, &shown->height);
+}
+
 static struct shown read_shown(struct presenter *presenter, void *state, uint32_t scanout) {
     struct headless *headless = state;
     struct shown shown = keeper_read(&headless->keeper, presenter, scanout);
+    turn_back(&shown, headless->image);
     const char *fault = headless->fault;
     if (fault) {
         fail_msg("%s", fault);
@@ -171,6 +226,7 @@ static void destroy(struct presenter *presenter, void *state) {
     (void)presenter;
     screens_destroy(headless->screens);
     offers_set(NULL, 0);
+    offers_set_transform(0);
     keeper_finish(&headless->keeper);
     free(headless);
 }
@@ -216,6 +272,30 @@ const struct backend headless_p3_backend = {
     .offers_more = true,
     .shows_more = shows_more,
     .create = create_p3,
+    .read = read_shown,
+    .resize = resize,
+    .destroy = destroy,
+};
+
+const struct backend headless_turned_backend = {
+    .name = "headless-turned",
+    .create = create_turned,
+    .read = read_shown,
+    .resize = resize,
+    .destroy = destroy,
+};
+
+const struct backend headless_on_turned_backend = {
+    .name = "headless-on-turned",
+    .create = create_on_turned,
+    .read = read_shown,
+    .resize = resize,
+    .destroy = destroy,
+};
+
+const struct backend headless_upright_backend = {
+    .name = "headless-upright",
+    .create = create_upright,
     .read = read_shown,
     .resize = resize,
     .destroy = destroy,

@@ -10,6 +10,7 @@ static PFN_vkGetInstanceProcAddr real_entry;
 static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
 static const VkSurfaceFormatKHR *offered;
 static uint32_t offered_count;
+static VkSurfaceTransformFlagBitsKHR transform;
 static VkSurfaceFormatKHR asked;
 static VkHdrMetadataEXT metadata;
 static bool has_metadata;
@@ -17,6 +18,18 @@ static bool has_metadata;
 static PFN_vkGetDeviceProcAddr real_get_device;
 static PFN_vkCreateSwapchainKHR real_create_swapchain;
 static PFN_vkGetPhysicalDeviceSurfaceFormatsKHR real_get_formats;
+static PFN_vkGetPhysicalDeviceSurfaceCapabilitiesKHR real_get_capabilities;
+
+static VKAPI_ATTR VkResult VKAPI_CALL get_capabilities(VkPhysicalDevice physical,
+                                                       VkSurfaceKHR surface,
+                                                       VkSurfaceCapabilitiesKHR *out) {
+    const VkResult result = real_get_capabilities(physical, surface, out);
+    if (transform) {
+        out->currentTransform = transform;
+        out->supportedTransforms = transform;
+    }
+    return result;
+}
 
 static VKAPI_ATTR VkResult VKAPI_CALL get_formats(VkPhysicalDevice physical, VkSurfaceKHR surface,
                                                   uint32_t *count, VkSurfaceFormatKHR *out) {
@@ -37,6 +50,10 @@ static VKAPI_ATTR VkResult VKAPI_CALL create_swapchain(VkDevice device,
                                                        const VkAllocationCallbacks *allocator,
                                                        VkSwapchainKHR *out) {
     VkSwapchainCreateInfoKHR below = *info;
+    if (transform && info->preTransform != transform) {
+        return VK_ERROR_INITIALIZATION_FAILED;
+    }
+    below.preTransform = VK_SURFACE_TRANSFORM_IDENTITY_BIT_KHR;
     below.imageColorSpace = VK_COLOR_SPACE_SRGB_NONLINEAR_KHR;
     pthread_mutex_lock(&mutex);
     asked = (VkSurfaceFormatKHR){info->imageFormat, info->imageColorSpace};
@@ -76,6 +93,10 @@ static VKAPI_ATTR PFN_vkVoidFunction VKAPI_CALL get_instance(VkInstance instance
         real_get_formats = (PFN_vkGetPhysicalDeviceSurfaceFormatsKHR)real;
         return (PFN_vkVoidFunction)get_formats;
     }
+    if (real && strcmp(name, "vkGetPhysicalDeviceSurfaceCapabilitiesKHR") == 0) {
+        real_get_capabilities = (PFN_vkGetPhysicalDeviceSurfaceCapabilitiesKHR)real;
+        return (PFN_vkVoidFunction)get_capabilities;
+    }
     return real;
 }
 
@@ -91,6 +112,10 @@ bool offers_set(const VkSurfaceFormatKHR *pairs, uint32_t count) {
     offered = pairs;
     offered_count = count;
     return true;
+}
+
+void offers_set_transform(VkSurfaceTransformFlagBitsKHR turned) {
+    transform = turned;
 }
 
 VkSurfaceFormatKHR offers_get_asked(void) {

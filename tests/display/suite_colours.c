@@ -81,6 +81,19 @@ static void test_all_places_and_layouts(void **state) {
     }
 }
 
+static void test_the_widest_row(void **state) {
+    struct stage *stage = *state;
+    const struct canvas_shape shape = {
+        .format = PRESENTER_ABGR16161616F, .width = 16384, .height = 3, .offset = 4};
+    struct canvas canvas;
+    struct model model = {0};
+    init(stage, &canvas, CANVAS_CRUMBS, &shape);
+    stage_show(stage, 0, &canvas, &model);
+    check(stage, &model);
+    canvas_finish(&canvas);
+    model_finish(&model);
+}
+
 /* What can be said without mathematics: black, grey below the knee, light beyond all bounds. */
 static void test_known_halves(void **state) {
     static const struct {
@@ -274,13 +287,10 @@ static void test_unsound_pictures_are_refused(void **state) {
 
 const struct CMUnitTest *colour_tests(size_t *out_count) {
     static const struct CMUnitTest tests[] = {
-        STAGE_TEST(test_all_places_and_layouts),
-        STAGE_TEST(test_known_halves),
-        STAGE_TEST(test_known_codes),
-        STAGE_TEST(test_only_damage_changes),
-        STAGE_TEST(test_kinds_in_turn),
-        STAGE_TEST(test_cursor_over_light),
-        STAGE_TEST(test_unsound_pictures_are_refused),
+        STAGE_TEST(test_all_places_and_layouts), STAGE_TEST(test_the_widest_row),
+        STAGE_TEST(test_known_halves),           STAGE_TEST(test_known_codes),
+        STAGE_TEST(test_only_damage_changes),    STAGE_TEST(test_kinds_in_turn),
+        STAGE_TEST(test_cursor_over_light),      STAGE_TEST(test_unsound_pictures_are_refused),
     };
     *out_count = sizeof(tests) / sizeof(*tests);
     return tests;

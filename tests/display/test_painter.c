@@ -310,10 +310,89 @@ static void test_cursor_on_every_screen(void **state) {
     close_screen();
 }
 
+/* ---- turned ------------------------------------------------------------------------------ */
+
+static uint32_t get_grey(uint32_t x, uint32_t y) {
+    return 0xff000000 | x << 16 | y << 8 | 0x55;
+}
+
+/* A picture of 40 × 24 on the screen: pixel for pixel, or three, or one and a half times as large. */
+static void draw_turned(enum display_turn turn, enum display_turn screen, enum display_scale scale,
+                        const struct presenter_rect *source) {
+    static const struct display_cursor none = {.visible = false};
+    uint32_t *words = stage.picture.bytes;
+    for (uint32_t y = 0; y < 24; y++) {
+        for (uint32_t x = 0; x < 40; x++) {
+            words[40 * y + x] = get_grey(x, y);
+        }
+    }
+    stage.target.turn = screen;
+    const struct screen_job job = {.target = &stage.target,
+                                   .pixels = {.buffer = &stage.picture,
+                                              .stride = 160,
+                                              .format = PRESENTER_XRGB8888,
+                                              .source = *source},
+                                   .scale = scale,
+                                   .turn = turn,
+                                   .cursor = &none,
+                                   .copy = &stage.copy};
+    assert_int_equal(screen_painter_draw(&stage.painter, &job), 0);
+}
+
+/* What the place x, y of the screen should be: nearest pixels, or where `smooth` is said between them. */
+static void check_turned(enum display_turn turn, enum display_scale scale,
+                         const struct presenter_rect *source, unsigned tolerance) {
+    uint32_t width = source->width, height = source->height;
+    display_turn_size(turn, &width, &height);
+    struct presenter_rect from, to;
+    display_scale_place(scale, width, height, WIDTH, HEIGHT, &from, &to);
+    const uint32_t *words = stage.copy.bytes;
+    for (uint32_t y = 0; y < HEIGHT; y++) {
+        for (uint32_t x = 0; x < WIDTH; x++) {
+            const uint32_t found = words[WIDTH * y + x];
+            if (x < to.x || y < to.y || x >= to.x + to.width || y >= to.y + to.height) {
+                assert_int_equal(found & 0xffffff, 0);
+                continue;
+            }
+            uint32_t at_x = from.x + (x - to.x) * from.width / to.width;
+            uint32_t at_y = from.y + (y - to.y) * from.height / to.height;
+            display_turn_pixel(display_turn_back(turn), width, height, &at_x, &at_y);
+            const uint32_t wanted = get_grey(source->x + at_x, source->y + at_y);
+            for (unsigned shift = 0; shift < 24; shift += 8) {
+                const int difference = (int)(found >> shift & 0xff) - (int)(wanted >> shift & 0xff);
+                assert_true(difference >= -(int)tolerance && difference <= (int)tolerance);
+            }
+        }
+    }
+}
+
+static void test_every_turn(void **state) {
+    (void)state;
+    static const struct presenter_rect sources[] = {
+        {0, 0, 40, 24}, {7, 3, 20, 20}, {1, 0, 39, 5}, {2, 1, 16, 8}, {0, 0, 8, 16}};
+    open_screen(&screens[0]);
+    for (unsigned i = 0; i < 16; i++) {
+        const enum display_turn turn = (enum display_turn)(i % 4);
+        const enum display_turn screen = (enum display_turn)(i / 4);
+        for (size_t j = 0; j < sizeof(sources) / sizeof(sources[0]); j++) {
+            const enum display_turn both = display_turn_add(turn, screen);
+            draw_turned(turn, screen, DISPLAY_SCALE_NONE, &sources[j]);
+            check_turned(both, DISPLAY_SCALE_NONE, &sources[j], 0);
+            draw_turned(turn, screen, DISPLAY_SCALE_INTEGER, &sources[j]);
+            check_turned(both, DISPLAY_SCALE_INTEGER, &sources[j], 0);
+            /* Colours are a slope of one a pixel: between two pixels there is no more than that. */
+            draw_turned(turn, screen, DISPLAY_SCALE_FIT, &sources[j]);
+            check_turned(both, DISPLAY_SCALE_FIT, &sources[j], 1);
+        }
+    }
+    close_screen();
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_every_picture_on_every_screen),
         cmocka_unit_test(test_cursor_on_every_screen),
+        cmocka_unit_test(test_every_turn),
     };
     if (!open_gpu()) {
         return 77;

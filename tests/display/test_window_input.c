@@ -218,7 +218,7 @@ static void click(uint8_t button, bool down, float x, float y) {
     window_input_handle(&input, &event);
 }
 
-static void turn(float x, float y) {
+static void spin(float x, float y) {
     const SDL_Event event = {
         .wheel = {.type = SDL_EVENT_MOUSE_WHEEL, .windowID = 1, .x = x, .y = y}};
     window_input_handle(&input, &event);
@@ -320,11 +320,11 @@ static void test_buttons_and_wheels(void **state) {
     }
     click(9, true, 400, 300);
     expect_silence();
-    turn(0, 1);
+    spin(0, 1);
     EXPECT(INPUT_TABLET, REL(INPUT_REL_WHEEL, 1), REL(INPUT_REL_WHEEL_HI_RES, 120), SYN);
-    turn(-0.5f, 0);
+    spin(-0.5f, 0);
     EXPECT(INPUT_TABLET, REL(INPUT_REL_HWHEEL_HI_RES, -60), SYN);
-    turn(-0.5f, -2);
+    spin(-0.5f, -2);
     EXPECT(INPUT_TABLET, REL(INPUT_REL_WHEEL, -2), REL(INPUT_REL_WHEEL_HI_RES, -240),
            REL(INPUT_REL_HWHEEL, -1), REL(INPUT_REL_HWHEEL_HI_RES, -60), SYN);
 }
@@ -372,7 +372,7 @@ static void test_relative(void **state) {
     EXPECT(INPUT_MOUSE, REL(INPUT_REL_X, 2), REL(INPUT_REL_Y, -1), SYN, REL(INPUT_REL_X, 1),
            REL(INPUT_REL_Y, -3), SYN);
     click(SDL_BUTTON_LEFT, true, 0, 0);
-    turn(0, 1);
+    spin(0, 1);
     EXPECT(INPUT_MOUSE, KEY(INPUT_BTN_LEFT, 1), SYN, REL(INPUT_REL_WHEEL, 1),
            REL(INPUT_REL_WHEEL_HI_RES, 120), SYN);
     /* The guest shows its cursor again. */
@@ -424,6 +424,43 @@ static void test_fingers(void **state) {
     expect_silence();
 }
 
+/* The first window's picture of 800 × 600 is turned, and fills a window of 600 × 800. */
+static void test_turned(void **state) {
+    (void)state;
+    window_input_note_turn(&input, 0, DISPLAY_TURN_90);
+    windows[0].width = 600;
+    windows[0].height = 800;
+    move(1, 299, 400, 0, 0); /* what would be 400, 300 */
+    EXPECT(INPUT_TABLET, ABS(INPUT_ABS_X, 8202), ABS(INPUT_ABS_Y, 16411), SYN);
+    move(1, 599, 0, 0, 0);
+    EXPECT(INPUT_TABLET, ABS(INPUT_ABS_X, 10), ABS(INPUT_ABS_Y, 27), SYN);
+    touch(SDL_EVENT_FINGER_DOWN, 1, 0.001f, 0.999f); /* the picture's far corner */
+    EXPECT(INPUT_TOUCH, ABS(INPUT_ABS_MT_TRACKING_ID, 0), ABS(INPUT_ABS_MT_POSITION_X, 16373),
+           ABS(INPUT_ABS_MT_POSITION_Y, 32740), KEY(INPUT_BTN_TOUCH, 1), SYN);
+    /* The other window is not turned. */
+    move(2, 400, 300, 0, 0);
+    EXPECT(INPUT_TABLET, ABS(INPUT_ABS_X, 24586), ABS(INPUT_ABS_Y, 16411), SYN);
+}
+
+static void test_turned_motions(void **state) {
+    (void)state;
+    static const struct {
+        enum display_turn turn;
+        int x, y;
+    } cases[] = {{DISPLAY_TURN_0, 3, -5},
+                 {DISPLAY_TURN_90, -5, -3},
+                 {DISPLAY_TURN_180, -3, 5},
+                 {DISPLAY_TURN_270, 5, 3}};
+    hide_guest_cursor(true);
+    toggle();
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        window_input_note_turn(&input, 0, cases[i].turn);
+        move(1, 10, 10, 3, -5);
+        EXPECT(INPUT_MOUSE, REL(INPUT_REL_X, cases[i].x), REL(INPUT_REL_Y, cases[i].y), SYN);
+    }
+    expect_silence();
+}
+
 /* A guest with a mouse and nothing else: it is told motions without holding anything. */
 static void test_fewer_devices(void **state) {
     (void)state;
@@ -465,6 +502,7 @@ int main(void) {
         TEST(test_places),        TEST(test_buttons_and_wheels),
         TEST(test_hold),          TEST(test_relative),
         TEST(test_hold_ends),     TEST(test_fingers),
+        TEST(test_turned),        TEST(test_turned_motions),
         TEST(test_fewer_devices), TEST(test_no_devices),
     };
     return cmocka_run_group_tests_name("display_window_input", tests, NULL, NULL) ? 1 : 0;

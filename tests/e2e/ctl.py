@@ -104,6 +104,7 @@ def check_nothing_runs(world):
 def check_usage(world):
     for words in ([], ["status", "now"], ["screenshot"], ["display"], ["display", "1"],
                   ["display", "0", "connect"], ["display", "1", "on"],
+                  ["display", "1", "rotate=90", "connect"],
                   ["display", "1", "connect", "connect"], ["dance"], ["--display", "0", "status"],
                   ["screenshot", "a\nb"]):
         done = world.ctl(*words)

@@ -185,6 +185,47 @@ def check_integers(world, screen):
         screen.wait_picture(1, in_the_middle(doubled(guest.shown[0].picture()), 420, 305))
 
 
+def check_turned(world, screen):
+    """Pictures are turned in their window, from the start and while they are shown; the guest's mode is
+    not, and files hold what the guest shows."""
+    with machine(world, 2, ",rotate=90") as (_, guest):
+        guest.draw(0, 320, 240)
+        screen.wait_picture(1, turned(guest.shown[0].picture(), 1))
+        guest.change(0, 17, 29, 40, 31)
+        guest.change(0, 317, 0, 3, 1)
+        screen.wait_picture(1, turned(guest.shown[0].picture(), 1))
+        ask(world, "screenshot", "--display", "1", "turned.png")
+        expect(picture.from_png(world.folder / "turned.png").rgb == guest.shown[0].picture().rgb,
+               "the screenshot shows something else")
+        # The size of the window is the guest's, turned back.
+        screen.resize(1, 200, 300)
+        guest.wait_modes((300, 200), None)
+        guest.draw(0, 300, 200)
+        screen.wait_picture(1, turned(guest.shown[0].picture(), 1))
+        guest.modes()
+        before = guest.changes
+        for degrees in (180, 0, 270, 90, 270):
+            ask(world, "display", "1", f"rotate={degrees}")
+            screen.wait_picture(1, turned(guest.shown[0].picture(), degrees // 90))
+            guest.change(0, degrees // 10, 3, 20, 10)
+            screen.wait_picture(1, turned(guest.shown[0].picture(), degrees // 90))
+        time.sleep(REST)
+        expect(guest.modes() == [(300, 200), None] and guest.changes == before,
+               f"the modes are {guest.modes()}")
+        world.must_fail("no such display", "--name", "w", "display", "3", "rotate=90")
+        world.must_fail("rotate=0, 90", "--name", "w", "display", "1", "rotate=45")
+
+
+def turned(seen, quarters):
+    """Clockwise."""
+    for _ in range(quarters):
+        column = seen.width * 3
+        rows = (b"".join(seen.rgb[y * column + x:y * column + x + 3]
+                         for y in range(seen.height - 1, -1, -1)) for x in range(0, column, 3))
+        seen = picture.Picture(seen.height, seen.width, b"".join(rows))
+    return seen
+
+
 def in_the_middle(seen, width, height):
     left, above = (width - seen.width) // 2, (height - seen.height) // 2
     right, below = width - seen.width - left, height - seen.height - above
@@ -336,7 +377,7 @@ def check_storm(world, screen):
 
 
 CHECKS = (check_two, check_four, check_resizing, check_closing, check_kept_mode, check_integers,
-          check_idle, check_status, check_storm)
+          check_turned, check_idle, check_status, check_storm)
 
 
 def run(vesper, folder):

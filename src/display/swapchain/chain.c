@@ -74,14 +74,38 @@ static uint32_t clamp(uint32_t value, uint32_t low, uint32_t high) {
     return value < low ? low : value > high ? high : value;
 }
 
+/* Whatever lies behind the surface may turn images itself; else they are drawn as it wants them. */
+static VkSurfaceTransformFlagBitsKHR choose_transform(const VkSurfaceCapabilitiesKHR *surface) {
+    return surface->supportedTransforms & VK_SURFACE_TRANSFORM_IDENTITY_BIT_KHR
+               ? VK_SURFACE_TRANSFORM_IDENTITY_BIT_KHR
+               : surface->currentTransform;
+}
+
+/* Mirrors are not drawn: no system has screens that are. */
+static enum display_turn get_turn(VkSurfaceTransformFlagBitsKHR transform) {
+    switch (transform) {
+    case VK_SURFACE_TRANSFORM_ROTATE_90_BIT_KHR:
+        return DISPLAY_TURN_90;
+    case VK_SURFACE_TRANSFORM_ROTATE_180_BIT_KHR:
+        return DISPLAY_TURN_180;
+    case VK_SURFACE_TRANSFORM_ROTATE_270_BIT_KHR:
+        return DISPLAY_TURN_270;
+    default:
+        return DISPLAY_TURN_0;
+    }
+}
+
+/* Images have the sides that they have before the screen turns them. */
 static VkExtent2D choose_extent(const VkSurfaceCapabilitiesKHR *surface, uint32_t width,
                                 uint32_t height) {
-    if (surface->currentExtent.width != EXTENT_BY_IMAGES) {
-        return surface->currentExtent;
+    VkExtent2D extent = surface->currentExtent;
+    if (extent.width == EXTENT_BY_IMAGES) {
+        extent = (VkExtent2D){
+            clamp(width, surface->minImageExtent.width, surface->maxImageExtent.width),
+            clamp(height, surface->minImageExtent.height, surface->maxImageExtent.height)};
     }
-    return (VkExtent2D){
-        clamp(width, surface->minImageExtent.width, surface->maxImageExtent.width),
-        clamp(height, surface->minImageExtent.height, surface->maxImageExtent.height)};
+    display_turn_size(get_turn(choose_transform(surface)), &extent.width, &extent.height);
+    return extent;
 }
 
 /* One is shown, one waits, one is drawn into. */
@@ -117,7 +141,7 @@ static VkResult create(struct screen_chain *chain, const VkSurfaceCapabilitiesKH
         .imageSharingMode = shared ? VK_SHARING_MODE_CONCURRENT : VK_SHARING_MODE_EXCLUSIVE,
         .queueFamilyIndexCount = shared ? 2 : 0,
         .pQueueFamilyIndices = families,
-        .preTransform = surface->currentTransform,
+        .preTransform = choose_transform(surface),
         .compositeAlpha = choose_alpha(surface),
         .presentMode = chain->mode,
         .clipped = VK_TRUE,
@@ -132,7 +156,8 @@ static VkResult create(struct screen_chain *chain, const VkSurfaceCapabilitiesKH
     return result;
 }
 
-static VkResult make_targets(struct screen_chain *chain, VkExtent2D extent, bool takes_copies) {
+static VkResult make_targets(struct screen_chain *chain, VkExtent2D extent, enum display_turn turn,
+                             bool takes_copies) {
     VkImage images[SCREEN_IMAGES_MAX];
     uint32_t count = SCREEN_IMAGES_MAX;
     VkResult result =
@@ -144,6 +169,7 @@ static VkResult make_targets(struct screen_chain *chain, VkExtent2D extent, bool
         chain->count++;
         result = screen_painter_make_target(chain->painter, images[i], extent.width, extent.height,
                                             &chain->targets[i]);
+        chain->targets[i].turn = turn;
         chain->targets[i].takes_copies = takes_copies;
     }
     chain->width = extent.width;
@@ -200,7 +226,7 @@ VkResult screen_chain_build(struct screen_chain *chain, uint32_t width, uint32_t
         return result;
     }
     describe_content(chain);
-    return make_targets(chain, extent, takes_copies);
+    return make_targets(chain, extent, get_turn(choose_transform(&surface)), takes_copies);
 }
 
 /* ---- use ----------------------------------------------------------------------------------- */
@@ -220,7 +246,7 @@ VkResult screen_chain_acquire(struct screen_chain *chain, uint64_t timeout_ns,
         return result;
     }
     const VkResult waited =
-        gpu->vk.WaitForFences(gpu->device, 1, &chain->acquired, VK_TRUE, SCREEN_GPU_WAIT_NS);
+        gpu->vk.WaitForFences(gpu->device, 1, &chain->acquired, VK_TRUE, gpu->wait_ns);
     /* Its image is gone with the fence: not a matter of trying again. */
     return waited == VK_TIMEOUT ? VK_ERROR_DEVICE_LOST : waited ? waited : result;
 }

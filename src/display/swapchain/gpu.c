@@ -87,6 +87,9 @@ static void read_properties(struct screen_gpu *gpu, bool imports) {
     gpu->import_alignment = imports ? host.minImportedHostPointerAlignment : 0;
     gpu->range_max = all.properties.limits.maxStorageBufferRange;
     gpu->range_alignment = all.properties.limits.minStorageBufferOffsetAlignment;
+    gpu->wait_ns = all.properties.deviceType == VK_PHYSICAL_DEVICE_TYPE_CPU
+                       ? SCREEN_PROCESSOR_WAIT_NS
+                       : SCREEN_GPU_WAIT_NS;
     snprintf(gpu->name, sizeof(gpu->name), "%s", all.properties.deviceName);
     gpu->instance->vk.GetPhysicalDeviceMemoryProperties(gpu->physical, &gpu->memory);
 }

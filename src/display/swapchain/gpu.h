@@ -9,8 +9,10 @@
 #include <stdint.h>
 #include <vulkan/vulkan.h>
 
-/* A GPU that takes longer for the copy of a frame has hung. */
+/* A GPU that takes longer for the copy of a frame has hung; a processor that is asked by others, too,
+ * has not. */
 #define SCREEN_GPU_WAIT_NS UINT64_C(2000000000)
+#define SCREEN_PROCESSOR_WAIT_NS UINT64_C(30000000000)
 
 /* clang-format off */
 #define SCREEN_INSTANCE_FUNCTIONS(use)                                                            \
@@ -67,6 +69,7 @@ struct screen_gpu {
     /* Held around calls on present_queue, and on draw_queue where that is the same one. */
     pthread_mutex_t queue_mutex;
     VkPhysicalDeviceMemoryProperties memory;
+    uint64_t wait_ns; /* as long as the copy of a frame may take */
     uint64_t import_alignment; /* of host pointers and of sizes, bytes; 0: no imports */
     uint64_t range_max; /* bytes of a buffer that a shader sees at once */
     uint64_t range_alignment; /* of where they begin, bytes */

@@ -3,7 +3,7 @@
 #include <string.h>
 
 /* As in shaders/show.frag. */
-enum { FLAG_CURSOR = 1, FLAG_SMOOTH = 2, FLAG_PICTURE = 4, FLAG_DEEP = 8 };
+enum { FLAG_CURSOR = 1, FLAG_SMOOTH = 2, FLAG_PICTURE = 4, FLAG_DEEP = 8, TURN_SHIFT = 4 };
 
 struct constants {
     int32_t target[4];
@@ -64,8 +64,7 @@ static VkResult finish(struct screen_painter *painter) {
         result = screen_gpu_submit(gpu, painter->commands, painter->fence);
     }
     return result ? result
-                  : gpu->vk.WaitForFences(gpu->device, 1, &painter->fence, VK_TRUE,
-                                          SCREEN_GPU_WAIT_NS);
+                  : gpu->vk.WaitForFences(gpu->device, 1, &painter->fence, VK_TRUE, gpu->wait_ns);
 }
 
 /* What the processor and other devices wrote is seen by the GPU, or what it wrote by them. */
@@ -135,6 +134,10 @@ static int32_t limit(int64_t value) {
     return value > 1 << 20 ? 1 << 20 : value < -(1 << 20) ? -(1 << 20) : (int32_t)value;
 }
 
+static enum display_turn get_turn(const struct screen_job *job) {
+    return display_turn_add(job->turn, job->target->turn);
+}
+
 static struct constants make_constants(const struct screen_painter *painter,
                                        const struct screen_job *job) {
     const struct screen_pixels *pixels = &job->pixels;
@@ -147,9 +150,14 @@ static struct constants make_constants(const struct screen_painter *painter,
         return out;
     }
     struct presenter_rect part, target;
-    display_scale_place(job->scale, pixels->source.width, pixels->source.height, job->target->width,
-                        job->target->height, &part, &target);
-    out.flags |= FLAG_PICTURE | (job->scale == DISPLAY_SCALE_INTEGER ? 0 : FLAG_SMOOTH) |
+    const enum display_turn turn = get_turn(job);
+    uint32_t width = pixels->source.width, height = pixels->source.height;
+    display_turn_size(turn, &width, &height);
+    display_scale_place(job->scale, width, height, job->target->width, job->target->height, &part,
+                        &target);
+    part = display_turn_rect(display_turn_back(turn), width, height, &part);
+    out.flags |= FLAG_PICTURE | (uint32_t)turn << TURN_SHIFT |
+                 (job->scale == DISPLAY_SCALE_INTEGER ? 0 : FLAG_SMOOTH) |
                  (job->cursor->visible ? FLAG_CURSOR : 0);
     memcpy(out.target, &target, sizeof(out.target));
     const struct presenter_rect source = {pixels->source.x + part.x, part.y, part.width,
@@ -248,8 +256,8 @@ static bool needs_no_change(const struct screen_painter *painter, const struct s
     const struct screen_pixels *pixels = &job->pixels;
     const bool shows_all = painter->colour == DISPLAY_COLOUR_PQ && pixels->is_pq &&
                            job->light.headroom >= DISPLAY_PEAK;
-    return job->target->takes_copies && pixels->buffer && !job->cursor->visible &&
-           (is_all_srgb(painter, job) || shows_all) &&
+    return job->target->takes_copies && get_turn(job) == DISPLAY_TURN_0 && pixels->buffer &&
+           !job->cursor->visible && (is_all_srgb(painter, job) || shows_all) &&
            get_layout_kind(pixels->format) == get_target_kind(painter->format.format) &&
            pixels->stride % 4 == 0 && pixels->offset % 4 == 0 &&
            pixels->source.width == job->target->width &&

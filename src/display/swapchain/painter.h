@@ -11,6 +11,7 @@
 #include "display/scaling.h"
 #include "display/swapchain/buffer.h"
 #include "display/swapchain/gpu.h"
+#include "display/turn.h"
 #include "display/update.h"
 
 /* Where a picture's pixels are for the GPU. */
@@ -30,6 +31,7 @@ struct screen_target {
     VkFramebuffer framebuffer;
     uint32_t width, height; /* pixels */
     VkSurfaceFormatKHR format;
+    enum display_turn turn; /* of what is drawn, so that it is upright on the screen */
     bool takes_copies; /* it can be copied into, and its alpha means nothing */
 };
 
@@ -72,14 +74,15 @@ struct screen_job {
     const struct screen_target *target;
     struct screen_pixels pixels;
     enum display_scale scale;
+    enum display_turn turn; /* of the picture, beside the target's */
     struct display_light light;
     const struct display_cursor *cursor; /* only its place */
     /* Where the image's pixels go as well, without gaps, in its own format; NULL: nowhere. */
     const struct screen_buffer *copy;
 };
 
-/* Draws, by a copy where pixels need no change, and waits until it is done, at most SCREEN_GPU_WAIT_NS: VK_TIMEOUT then. The image can
- * be presented afterwards. VK_ERROR_FEATURE_NOT_PRESENT: the picture is larger than this device's
+/* Draws, by a copy where pixels need no change, and waits until it is done, at most as long as the
+ * device's wait_ns: VK_TIMEOUT then. The image can be presented afterwards. VK_ERROR_FEATURE_NOT_PRESENT: the picture is larger than this device's
  * shaders reach. */
 VkResult screen_painter_draw(struct screen_painter *painter, const struct screen_job *job);
 

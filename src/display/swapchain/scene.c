@@ -121,7 +121,9 @@ static const struct screen_buffer *prepare_copy(struct screen_scene *scene,
     const uint64_t size =
         screen_offer_bytes(target->format.format) * (uint64_t)target->width * target->height;
     const struct screen_gpu *gpu = &scene->screen.gpu;
-    if (!scene->ticket || target->width != scene->width || target->height != scene->height) {
+    uint32_t width = scene->width, height = scene->height;
+    display_turn_size(display_turn_add(atomic_load(&scene->turn), target->turn), &width, &height);
+    if (!scene->ticket || target->width != width || target->height != height) {
         return NULL;
     }
     if (scene->copy.size != size) {
@@ -131,6 +133,8 @@ static const struct screen_buffer *prepare_copy(struct screen_scene *scene,
         }
     }
     scene->copy_format = target->format;
+    scene->copy_width = width;
+    scene->copy_height = height;
     return &scene->copy;
 }
 
@@ -139,6 +143,7 @@ static VkResult draw(struct screen_scene *scene, const struct screen_target *tar
     struct screen_job job = {
         .target = target,
         .scale = scene->options->scale,
+        .turn = atomic_load(&scene->turn),
         .light = {.white = atomic_load(&scene->white), .headroom = atomic_load(&scene->headroom)},
         .cursor = &scene->cursor,
         .copy = copy};
@@ -210,11 +215,12 @@ static const struct display_update *answer_with_image(struct screen_scene *scene
     clear_answer(scene);
     scene->answer.ticket = scene->ticket;
     scene->ticket = 0;
-    if (view_words(scene->copy.bytes, scene->width, scene->height,
+    if (view_words(scene->copy.bytes, scene->copy_width, scene->copy_height,
                    get_image_format(scene->copy_format.format),
                    screen_offer_colour(&scene->copy_format) == DISPLAY_COLOUR_PQ,
                    &scene->answer.view)) {
-        scene->answer.damage = (struct display_damage){1, {{0, 0, scene->width, scene->height}}};
+        scene->answer.damage =
+            (struct display_damage){1, {{0, 0, scene->copy_width, scene->copy_height}}};
     }
     return &scene->answer;
 }

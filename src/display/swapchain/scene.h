@@ -10,6 +10,7 @@
 #include "display/scaling.h"
 #include "display/swapchain/screen.h"
 #include "display/swapchain/screens.h"
+#include "display/turn.h"
 #include "display/update.h"
 #include "display/view.h"
 
@@ -21,6 +22,7 @@ struct screen_scene {
     bool composed; /* the processor has the whole picture */
     _Atomic(enum screen_path) path;
     _Atomic(bool) shows_cursor;
+    _Atomic(enum display_turn) turn; /* of the picture in the window */
     _Atomic(float) white, headroom; /* of the window's screen, as display_light */
     _Atomic(uint64_t) mode; /* as screens_get_mode gives it, packed */
 
@@ -35,6 +37,7 @@ struct screen_scene {
     uint64_t ticket; /* to be answered with an image's pixels; 0: none */
     struct screen_buffer copy; /* of the last image, for that */
     VkSurfaceFormatKHR copy_format;
+    uint32_t copy_width, copy_height;
     struct display_update answer;
 };
 

@@ -187,6 +187,11 @@ void screens_set_light(struct screens *screens, uint32_t scanout, float white, f
     screens_redraw(screens, scanout);
 }
 
+void screens_set_turn(struct screens *screens, uint32_t scanout, enum display_turn turn) {
+    atomic_store(&screens->members[scanout].scene.turn, turn);
+    screens_redraw(screens, scanout);
+}
+
 void screens_redraw(struct screens *screens, uint32_t scanout) {
     screen_want(&screens->members[scanout].scene.screen);
     software_presenter_wake(screens->software, scanout);

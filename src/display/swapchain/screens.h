@@ -19,6 +19,7 @@
 #include "display/presenter.h"
 #include "display/scaling.h"
 #include "display/software.h"
+#include "display/turn.h"
 
 enum screen_present_mode {
     SCREEN_FIFO, /* a frame at each refresh of the screen */
@@ -86,6 +87,9 @@ void screens_resize(struct screens *screens, uint32_t scanout, uint32_t width, u
  * told. It is drawn again. */
 void screens_set_light(struct screens *screens, uint32_t scanout, float white, float headroom);
 
+/* Pictures are turned in the window from now on, which is not at first. It is drawn again. */
+void screens_set_turn(struct screens *screens, uint32_t scanout, enum display_turn turn);
+
 /* The window is to be drawn again, though nothing has changed. */
 void screens_redraw(struct screens *screens, uint32_t scanout);
 /* There can be no surface: the processor composes. */
@@ -93,7 +97,7 @@ void screens_use_processor(struct screens *screens, uint32_t scanout);
 
 /* Whether there is a device that is not the processor. */
 bool screens_have_gpu(struct screens *screens);
-/* The size of what the scanout shows, or last showed; false where it shows nothing. */
+/* The size of what the scanout shows, or last showed, not turned; false where it shows nothing. */
 bool screens_get_mode(struct screens *screens, uint32_t scanout, uint32_t *out_width,
                       uint32_t *out_height);
 /* Whether the guest shows a cursor on it. */

@@ -16,13 +16,13 @@ layout(push_constant) uniform Job {
     uint first_byte; // of the picture in its buffer
     uint stride;     // bytes
     uint layout_kind;
-    uint flags; // 1: a cursor, 2: smooth, 4: a picture, 8: ten bits a colour
+    uint flags; // 1: a cursor, 2: smooth, 4: a picture, 8: ten bits a colour, 16 …: display_turn
     ivec2 cursor_at; // its corner, of the picture's source
     uint picture_colour, screen_colour; // as in colour.glsl
     float headroom, white; // display_light
 } job;
 
-const uint CURSOR = 1u, SMOOTH = 2u, PICTURE = 4u, DEEP = 8u;
+const uint CURSOR = 1u, SMOOTH = 2u, PICTURE = 4u, DEEP = 8u, TURN_SHIFT = 4u;
 const uint HALVES = 6u;
 
 // Layouts are the caller's numbers. A picture may begin at any byte.
@@ -114,11 +114,29 @@ vec3 smooth_at(vec2 place) {
     return mix(top, bottom, part.y);
 }
 
+// From the turned picture to the picture, whose far corner is at `end`.
+uvec2 turn_back(uvec2 at, uvec2 end) {
+    const uint turn = job.flags >> TURN_SHIFT;
+    const uvec2 place = (turn & 1u) != 0u ? at.yx : at;
+    return uvec2(turn >= 2u ? end.x - place.x : place.x,
+                 turn == 1u || turn == 2u ? end.y - place.y : place.y);
+}
+
+vec2 turn_back(vec2 at, vec2 end) {
+    const uint turn = job.flags >> TURN_SHIFT;
+    const vec2 place = (turn & 1u) != 0u ? at.yx : at;
+    return vec2(turn >= 2u ? end.x - place.x : place.x,
+                turn == 1u || turn == 2u ? end.y - place.y : place.y);
+}
+
 vec3 sample_at(uvec2 at) {
-    if (job.source.zw == uvec2(job.target.zw)) {
-        return colour_at(at);
+    const uvec2 size = job.source.zw;
+    const uvec2 turned = (job.flags >> TURN_SHIFT & 1u) != 0u ? size.yx : size;
+    if (turned == uvec2(job.target.zw)) {
+        return colour_at(turn_back(at, size - 1u));
     }
-    const vec2 place = (vec2(at) + 0.5) * vec2(job.source.zw) / vec2(job.target.zw);
+    const vec2 place =
+        turn_back((vec2(at) + 0.5) * vec2(turned) / vec2(job.target.zw), vec2(size));
     return (job.flags & SMOOTH) != 0u ? smooth_at(place)
                                       : colour_at(min(uvec2(place), job.source.zw - 1u));
 }

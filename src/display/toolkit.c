@@ -1,0 +1,56 @@
+#include "display/toolkit.h"
+
+#include <string.h>
+
+#include "display/sdl.h"
+#include "display/window.h"
+
+/* On X11 the toolkit can show memory itself, and must: it would otherwise draw through a GPU, for
+ * which the main thread would wait, and with the first picture it would put another window in the
+ * place of each that was opened, losing what was asked of that one. Elsewhere it has no other way. */
+static void avoid_gpu(void) {
+    const char *driver = sdl.GetCurrentVideoDriver();
+    if (driver && strcmp(driver, "x11") == 0) {
+        sdl.SetHint(SDL_HINT_FRAMEBUFFER_ACCELERATION, "0");
+    }
+}
+
+const char *toolkit_start(void) {
+    const char *why = sdl_open();
+    if (why) {
+        return why;
+    }
+    /* The signals are vesper's own, and a screen saver is the person's business. */
+    sdl.SetHint(SDL_HINT_NO_SIGNAL_HANDLERS, "1");
+    sdl.SetHint(SDL_HINT_VIDEO_ALLOW_SCREENSAVER, "1");
+    sdl.SetHint(SDL_HINT_QUIT_ON_LAST_WINDOW_CLOSE, "0");
+    sdl.SetHint(SDL_HINT_APP_NAME, "Vesper");
+    if (!sdl.InitSubSystem(SDL_INIT_VIDEO)) {
+        return sdl.GetError();
+    }
+    avoid_gpu();
+    return NULL;
+}
+
+bool window_host_is_possible(void) {
+    const bool possible = !toolkit_start();
+    if (possible) {
+        sdl.QuitSubSystem(SDL_INIT_VIDEO);
+    }
+    return possible;
+}
+
+bool window_host_feels_touch(void) {
+    if (toolkit_start()) {
+        return false;
+    }
+    bool feels = false;
+    int count = 0;
+    SDL_TouchID *devices = sdl.GetTouchDevices(&count);
+    for (int i = 0; devices && i < count; i++) {
+        feels = feels || sdl.GetTouchDeviceType(devices[i]) == SDL_TOUCH_DEVICE_DIRECT;
+    }
+    sdl.free(devices);
+    sdl.QuitSubSystem(SDL_INIT_VIDEO);
+    return feels;
+}
