@@ -23,6 +23,8 @@ enum { SCANOUTS = 2, ROUNDS = 800, ASKERS = 3 };
 static const struct canvas_shape shapes[] = {
     {.format = PRESENTER_XRGB8888, .width = 90, .height = 70},
     {.format = PRESENTER_ABGR2101010, .width = 120, .height = 50, .stride = 500, .offset = 12},
+    {.format = PRESENTER_XBGR16161616F, .width = 70, .height = 60},
+    {.format = PRESENTER_XRGB2101010, .width = 80, .height = 30, .is_pq = true},
 };
 
 struct device {
@@ -63,7 +65,7 @@ static void run_device(struct device *device) {
     for (int round = 0; round < ROUNDS; round++) {
         struct canvas canvas;
         canvas_init(&canvas, (enum canvas_place)(canvas_random() % CANVAS_PLACES),
-                    &shapes[canvas_random() % 2]);
+                    &shapes[canvas_random() % (sizeof(shapes) / sizeof(*shapes))]);
         for (int i = 0; i < 10; i++) {
             act(device, &canvas, canvas_random() % SCANOUTS);
         }
