@@ -6,6 +6,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "display/colour.h"
 #include "display/presenter.h"
 
 /* What a scanout shows; pixels are XRGB8888 without gaps, whose X byte means nothing. */
@@ -18,8 +19,11 @@ struct backend {
     const char *name;
     /* Its screens show more than sRGB where pictures have more, and are read as sRGB again. */
     bool offers_more;
+    enum display_colour screen; /* of those: what high dynamic range is shown in */
     /* Whether the last window that was built shows more; of those. */
     bool (*shows_more)(void);
+    /* What light is like on the screen of the scanout's window, as display_light; of those. */
+    void (*set_light)(void *state, uint32_t scanout, float white, float headroom);
     /* NULL and a message on standard error: cannot be used here (the suite is then skipped). */
     struct presenter *(*create)(uint32_t scanout_count, void **out_state);
     /* What the scanout shows after all calls so far. */

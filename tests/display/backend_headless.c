@@ -133,6 +133,11 @@ static struct presenter *create_p3(uint32_t scanout_count, void **out_state) {
     return create_with_offers(pairs, 2, scanout_count, out_state);
 }
 
+static void set_light(void *state, uint32_t scanout, float white, float headroom) {
+    struct headless *headless = state;
+    screens_set_light(headless->screens, scanout, white, headroom);
+}
+
 /* What has an absolute peak says so to the screen. */
 static bool shows_more(void) {
     const VkSurfaceFormatKHR asked = offers_get_asked();
@@ -250,7 +255,9 @@ const struct backend headless_flipping_backend = {
 const struct backend headless_hdr10_backend = {
     .name = "headless-hdr10",
     .offers_more = true,
+    .screen = DISPLAY_COLOUR_PQ,
     .shows_more = shows_more,
+    .set_light = set_light,
     .create = create_hdr10,
     .read = read_shown,
     .resize = resize,
@@ -260,7 +267,9 @@ const struct backend headless_hdr10_backend = {
 const struct backend headless_linear_backend = {
     .name = "headless-linear",
     .offers_more = true,
+    .screen = DISPLAY_COLOUR_LINEAR,
     .shows_more = shows_more,
+    .set_light = set_light,
     .create = create_linear,
     .read = read_shown,
     .resize = resize,
@@ -270,7 +279,9 @@ const struct backend headless_linear_backend = {
 const struct backend headless_p3_backend = {
     .name = "headless-p3",
     .offers_more = true,
+    .screen = DISPLAY_COLOUR_P3,
     .shows_more = shows_more,
+    .set_light = set_light,
     .create = create_p3,
     .read = read_shown,
     .resize = resize,

@@ -6,6 +6,7 @@
 
 #include <cmocka.h>
 
+#include "display/colour.h"
 #include "suite.h"
 
 /* A word whose three colours are equal, as screens of other primaries show it, too. */
@@ -258,6 +259,51 @@ static void test_cursor_over_light(void **state) {
     }
 }
 
+/* A grey as it is read back of a screen with this light, which has shown it once more. */
+static uint32_t show_twice(float grey, enum display_colour screen,
+                           const struct display_light *light) {
+    static const struct display_light plain = {1, 1};
+    float rgb[3] = {grey, grey, grey};
+    display_colour_take(DISPLAY_COLOUR_LINEAR, screen, light, rgb);
+    display_colour_give(screen, light, rgb);
+    if (screen != DISPLAY_COLOUR_P3) {
+        display_colour_take(screen, DISPLAY_COLOUR_SRGB, &plain, rgb);
+        display_colour_give(DISPLAY_COLOUR_SRGB, &plain, rgb);
+    }
+    return 0xff000000 | (uint32_t)(rgb[0] * 255 + 0.5f) * 0x010101;
+}
+
+/* The screen gets darker, and its white another value, while a picture stands on it. */
+static void test_light_is_followed(void **state) {
+    static const struct display_light lights[] = {{1, DISPLAY_PEAK}, {1, 1},       {1, 2},
+                                                  {2, DISPLAY_PEAK}, {0.5f, 1.5f}, {1, 1}};
+    static const uint16_t halves[] = {0x0000, 0x3400, 0x3800, 0x3c00,
+                                      0x3e00, 0x4000, 0x4200, 0x4500};
+    struct stage *stage = *state;
+    if (!stage->backend->set_light) {
+        print_message("%s shows sRGB and nothing else\n", stage->backend->name);
+        skip();
+    }
+    const struct canvas_shape shape = {.format = PRESENTER_XBGR16161616F, .width = 8, .height = 1};
+    struct canvas canvas;
+    struct model model = {0};
+    canvas_init(&canvas, CANVAS_STORAGE, &shape);
+    for (uint32_t i = 0; i < 8; i++) {
+        canvas_put(&canvas, i, 0, make_grey(&canvas.picture, halves[i]));
+    }
+    stage_show(stage, 0, &canvas, &model);
+    for (size_t i = 0; i < sizeof(lights) / sizeof(lights[0]); i++) {
+        stage->backend->set_light(stage->backend_state, 0, lights[i].white, lights[i].headroom);
+        for (uint32_t j = 0; j < 8; j++) {
+            model.pixels[j] =
+                show_twice(display_colour_from_half(halves[j]), stage->backend->screen, &lights[i]);
+        }
+        check(stage, &model);
+    }
+    canvas_finish(&canvas);
+    model_finish(&model);
+}
+
 static void test_unsound_pictures_are_refused(void **state) {
     struct stage *stage = *state;
     struct canvas canvas;
@@ -287,10 +333,15 @@ static void test_unsound_pictures_are_refused(void **state) {
 
 const struct CMUnitTest *colour_tests(size_t *out_count) {
     static const struct CMUnitTest tests[] = {
-        STAGE_TEST(test_all_places_and_layouts), STAGE_TEST(test_the_widest_row),
-        STAGE_TEST(test_known_halves),           STAGE_TEST(test_known_codes),
-        STAGE_TEST(test_only_damage_changes),    STAGE_TEST(test_kinds_in_turn),
-        STAGE_TEST(test_cursor_over_light),      STAGE_TEST(test_unsound_pictures_are_refused),
+        STAGE_TEST(test_all_places_and_layouts),
+        STAGE_TEST(test_the_widest_row),
+        STAGE_TEST(test_known_halves),
+        STAGE_TEST(test_known_codes),
+        STAGE_TEST(test_only_damage_changes),
+        STAGE_TEST(test_kinds_in_turn),
+        STAGE_TEST(test_cursor_over_light),
+        STAGE_TEST(test_light_is_followed),
+        STAGE_TEST(test_unsound_pictures_are_refused),
     };
     *out_count = sizeof(tests) / sizeof(*tests);
     return tests;
