@@ -14,7 +14,7 @@ struct device;
 
 /* What the host does not know of the image. */
 struct image_traits {
-    bool is_shared;    /* its memory is to become a dma-buf that we emulate: LINEAR, or a tiled one
+    bool is_shared; /* its memory is to become a dma-buf that we emulate: LINEAR, or a tiled one
                         * that others cannot read */
     bool has_modifier; /* LINEAR, which we emulate */
     struct linear_modifier_layout layout;

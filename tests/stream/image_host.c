@@ -36,8 +36,7 @@ answer_GetImageFormat(VkPhysicalDevice device, const VkPhysicalDeviceImageFormat
         {2048, 1024, 7}, 12, 256, VK_SAMPLE_COUNT_1_BIT | VK_SAMPLE_COUNT_4_BIT, 1 << 30};
     VkExternalImageFormatProperties *out =
         chain_find(properties, VK_STRUCTURE_TYPE_EXTERNAL_IMAGE_FORMAT_PROPERTIES);
-    const bool is_apart =
-        image_host.is_tiled_only_apart && info->tiling == VK_IMAGE_TILING_OPTIMAL;
+    const bool is_apart = image_host.is_tiled_only_apart && info->tiling == VK_IMAGE_TILING_OPTIMAL;
     if (out && image_host.imports && !is_apart) {
         out->externalMemoryProperties = (VkExternalMemoryProperties){
             VK_EXTERNAL_MEMORY_FEATURE_IMPORTABLE_BIT, 0, image_host.handle_type};
