@@ -82,7 +82,8 @@ struct screen_job {
 };
 
 /* Draws, by a copy where pixels need no change, and waits until it is done, at most as long as the
- * device's wait_ns: VK_TIMEOUT then. The image can be presented afterwards. VK_ERROR_FEATURE_NOT_PRESENT: the picture is larger than this device's
+ * device's wait_ns: VK_TIMEOUT then. The image can be presented afterwards.
+ * VK_ERROR_FEATURE_NOT_PRESENT: the picture is larger than this device's
  * shaders reach. */
 VkResult screen_painter_draw(struct screen_painter *painter, const struct screen_job *job);
 
