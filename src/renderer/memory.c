@@ -16,7 +16,7 @@ static bool count_bytes(struct memory *memory, struct renderer_context *context,
     do {
         if (size > context->limits.memory_bytes || before > context->limits.memory_bytes - size) {
             log_warning("%s: %llu bytes of memory refused: %llu of %llu are in use "
-                        "(--max-memory)",
+                        "(--max-memory-bytes)",
                         context->name, (unsigned long long)size, (unsigned long long)before,
                         (unsigned long long)context->limits.memory_bytes);
             return false;

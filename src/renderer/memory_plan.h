@@ -5,7 +5,7 @@
  * device's blob_alignment (device/device.h), which may be smaller.
  *
  *   what the guest asks for: VkMemoryAllocateInfo.allocationSize      S, any
- *   counted against --max-memory; the shared-memory object;
+ *   counted against --max-memory-bytes; the shared-memory object;
  *     its mapping, at a multiple of A; allocationSize of the import   S up to the next A
  *   what fstat says of the object                                     at least that
  *   memory of the driver's own: not mappable, or exported by it       S
