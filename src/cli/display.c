@@ -175,7 +175,7 @@ static int open_windows(char *text, struct window_options *options, struct cli_d
 /* ---- both --------------------------------------------------------------------------------- */
 
 static const char *resolve_kind(const char *text) {
-    if (strcmp(text, "auto") == 0 && window_host_is_possible()) {
+    if (strcmp(text, "auto") == 0 && window_host_is_possible(NULL, 0)) {
         return "window";
     }
     return strcmp(text, "auto") == 0 || strcmp(text, "none") == 0 ? "capture" : text;

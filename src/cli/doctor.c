@@ -7,6 +7,8 @@
 #include "cli/options.h"
 #include "cli/qemu.h"
 #include "cli/sheet.h"
+#include "device/device.h"
+#include "display/window.h"
 #include "platform/platform.h"
 #include "platform/sandbox.h"
 #include "renderer/driver.h"
@@ -57,6 +59,21 @@ static void put_memory(struct sheet *sheet, const struct report_device *report) 
     }
 }
 
+/* Only what a driver that can be used says of itself; which one presents, the screen decides. */
+static void put_frames(struct sheet *sheet, const struct report_device *report) {
+    const VkExtensionProperties *list = report->device->host_extensions;
+    const uint32_t count = report->device->host_extension_count;
+    const char *how = "by Vulkan, from the guest's memory";
+    if (!extension_list_has(list, count, VK_KHR_SWAPCHAIN_EXTENSION_NAME)) {
+        how = "by the processor: its driver has no VK_KHR_swapchain";
+    } else if (!extension_list_has(list, count, VK_EXT_EXTERNAL_MEMORY_HOST_EXTENSION_NAME)) {
+        how = "by Vulkan, through a staging copy: its driver has no VK_EXT_external_memory_host";
+    } else if (report->host.deviceType == VK_PHYSICAL_DEVICE_TYPE_CPU) {
+        how = "by the processor, which this device is (by Vulkan with present=fifo)";
+    }
+    sheet_text(sheet, "frames come to windows", how);
+}
+
 /* On one screen only what is out of a guest's reach because of this host is worth a line each. */
 static void put_extensions(struct sheet *sheet, const struct report_device *report) {
     const struct physical_device *device = report->device;
@@ -97,6 +114,9 @@ static void put_device(const struct report_device *report, void *user) {
         sheet_text(sheet, "it lacks, and guests cannot be told", report->no_portability);
     }
     put_memory(sheet, report);
+    if (report->device->host_extension_count) {
+        put_frames(sheet, report);
+    }
     if (!report->refusal) {
         put_extensions(sheet, report);
     }
@@ -216,6 +236,36 @@ static void put_system(struct sheet *sheet) {
     sheet_close(sheet);
 }
 
+static void put_windows(struct sheet *sheet) {
+    char reason[256];
+    const bool possible = window_host_is_possible(reason, sizeof(reason));
+    sheet_open(sheet, "displays", false);
+    sheet_flag(sheet, "windows can be shown", possible);
+    if (!possible) {
+        sheet_text(sheet, "why not", reason);
+        sheet_text(sheet, "pictures come", "on request, as PNG files or raw frames");
+    }
+    sheet_close(sheet);
+}
+
+/* Those that a guest meets first; all have options. */
+static void put_limits(struct sheet *sheet) {
+    const struct device_limits device = device_limits_default();
+    const struct context_limits context = context_limits_default();
+    sheet_open(sheet, "limits of a guest, unless options change them", false);
+    sheet_number(sheet, "contexts (--max-contexts)", device.contexts);
+    sheet_number(sheet, "memories mapped at once (--max-mappings)", device.mappings);
+    sheet_number(sheet, "resources (--max-resources)", device.resources);
+    sheet_number(sheet, "Vulkan objects of a context (--max-objects)", context.objects);
+    if (context.memory_bytes == UINT64_MAX) {
+        sheet_text(sheet, "host-visible memory of a context (--max-memory-bytes)", "unlimited");
+    } else {
+        sheet_number(sheet, "host-visible memory of a context (--max-memory-bytes)",
+                     context.memory_bytes);
+    }
+    sheet_close(sheet);
+}
+
 static void put_qemu(struct sheet *sheet) {
     char reason[512];
     const char *program = qemu_default_program();
@@ -227,6 +277,9 @@ static void put_qemu(struct sheet *sheet) {
         sheet_text(sheet, "why not", reason);
     }
     sheet_text(sheet, "accelerator", platform_qemu_accelerator());
+    if (platform_qemu_why_emulated()) {
+        sheet_text(sheet, "guests are emulated, because", platform_qemu_why_emulated());
+    }
     sheet_close(sheet);
 }
 
@@ -237,6 +290,8 @@ static int diagnose(bool is_json) {
     sheet_text(&doctor.sheet, "vesper", VESPER_VERSION);
     put_vulkan(&doctor, &advice);
     put_system(&doctor.sheet);
+    put_windows(&doctor.sheet);
+    put_limits(&doctor.sheet);
     put_qemu(&doctor.sheet);
     sheet_flag(&doctor.sheet, "a guest can be served", doctor.usable_count > 0);
     if (advice) {

@@ -23,14 +23,26 @@ static void default_u32(uint32_t *value, uint32_t otherwise) {
     }
 }
 
+struct device_limits device_limits_default(void) {
+    return (struct device_limits){
+        .contexts = 256,
+        .resources = 65536,
+        .mappings = 4096,
+        .parked = 65536,
+        .backing_pieces = 1048576,
+        .pixel_bytes = UINT64_C(1) << 30,
+    };
+}
+
 static void fill_in(struct device_options *options) {
-    default_u32(&options->limits.contexts, 256);
-    default_u32(&options->limits.resources, 65536);
-    default_u32(&options->limits.mappings, 4096);
-    default_u32(&options->limits.parked, 65536);
-    default_u32(&options->limits.backing_pieces, 1048576);
+    const struct device_limits otherwise = device_limits_default();
+    default_u32(&options->limits.contexts, otherwise.contexts);
+    default_u32(&options->limits.resources, otherwise.resources);
+    default_u32(&options->limits.mappings, otherwise.mappings);
+    default_u32(&options->limits.parked, otherwise.parked);
+    default_u32(&options->limits.backing_pieces, otherwise.backing_pieces);
     if (options->limits.pixel_bytes == 0) {
-        options->limits.pixel_bytes = UINT64_C(1) << 30;
+        options->limits.pixel_bytes = otherwise.pixel_bytes;
     }
     default_u32(&options->connected, 1);
     default_u32(&options->refresh_hz, 60);

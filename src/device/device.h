@@ -54,6 +54,9 @@ struct device_limits {
     uint64_t pixel_bytes;    /* host copies of 2D resources; default 1 GiB */
 };
 
+/* What stands for zeroes. */
+struct device_limits device_limits_default(void);
+
 /* What the device asks of the transport; on the device thread, from inside device calls. None of
  * them calls back into the device. */
 struct device_transport {

@@ -1,5 +1,6 @@
 #include "display/toolkit.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "display/sdl.h"
@@ -32,12 +33,14 @@ const char *toolkit_start(void) {
     return NULL;
 }
 
-bool window_host_is_possible(void) {
-    const bool possible = !toolkit_start();
-    if (possible) {
+bool window_host_is_possible(char *reason, size_t reason_size) {
+    const char *why = toolkit_start();
+    if (!why) {
         sdl.QuitSubSystem(SDL_INIT_VIDEO);
+    } else if (reason) {
+        snprintf(reason, reason_size, "%s", why);
     }
-    return possible;
+    return !why;
 }
 
 bool window_host_feels_touch(void) {

@@ -42,8 +42,9 @@ struct window_options {
 
 struct window_host;
 
-/* Whether this build has windows, and the system somewhere to show them. Main thread. */
-bool window_host_is_possible(void);
+/* Whether this build has windows, and the system somewhere to show them. If not, a sentence in
+ * `reason` (NULL: not wanted) says why. Main thread. */
+bool window_host_is_possible(char *reason, size_t reason_size);
 
 /* Whether a screen feels fingers. Main thread. */
 bool window_host_feels_touch(void);

@@ -4,7 +4,12 @@
 
 #include "display/window.h"
 
-bool window_host_is_possible(void) {
+#define WHY "this vesper was built without SDL3, and so without windows"
+
+bool window_host_is_possible(char *reason, size_t reason_size) {
+    if (reason) {
+        snprintf(reason, reason_size, WHY);
+    }
     return false;
 }
 
@@ -16,7 +21,7 @@ int window_host_create(const struct window_options *options, struct window_host 
                        size_t reason_size) {
     (void)options;
     (void)out;
-    snprintf(reason, reason_size, "this vesper was built without SDL3, and so without windows");
+    snprintf(reason, reason_size, WHY);
     return -ENOTSUP;
 }
 

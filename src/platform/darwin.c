@@ -283,12 +283,17 @@ const char *const *platform_sdl_libraries(void) {
     return names;
 }
 
-const char *platform_qemu_accelerator(void) {
+const char *platform_qemu_why_emulated(void) {
     int supported = 0;
     size_t size = sizeof(supported);
     /* Absent or 0 inside most virtual machines. */
-    return sysctlbyname("kern.hv_support", &supported, &size, NULL, 0) == 0 && supported ? "hvf"
-                                                                                         : "tcg";
+    return sysctlbyname("kern.hv_support", &supported, &size, NULL, 0) == 0 && supported
+               ? NULL
+               : "this computer has no Hypervisor framework (kern.hv_support)";
+}
+
+const char *platform_qemu_accelerator(void) {
+    return platform_qemu_why_emulated() ? "tcg" : "hvf";
 }
 
 const char *platform_qemu_memory_backend(void) {

@@ -358,8 +358,21 @@ static bool processor_runs_guests(void) {
 }
 #endif
 
+const char *platform_qemu_why_emulated(void) {
+    if (access("/dev/kvm", F_OK) != 0) {
+        return "there is no /dev/kvm";
+    }
+    if (access("/dev/kvm", R_OK | W_OK) != 0) {
+        return "this user may not open /dev/kvm";
+    }
+    return processor_runs_guests()
+               ? NULL
+               : "there is a /dev/kvm, but this processor runs no guests (neither "
+                 "vmx nor svm)";
+}
+
 const char *platform_qemu_accelerator(void) {
-    return access("/dev/kvm", R_OK | W_OK) == 0 && processor_runs_guests() ? "kvm" : "tcg";
+    return platform_qemu_why_emulated() ? "tcg" : "kvm";
 }
 
 const char *platform_qemu_memory_backend(void) {

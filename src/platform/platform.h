@@ -162,6 +162,8 @@ const char *const *platform_sdl_libraries(void);
 /* QEMU's name of the accelerator that this user can use here: "kvm" (where the processor itself runs
  * guests), "hvf", or "tcg" (none). Static storage. */
 const char *platform_qemu_accelerator(void);
+/* Why guests are emulated here: a sentence in static storage, NULL where they are not. */
+const char *platform_qemu_why_emulated(void);
 /* QEMU's object type for guest memory that another process can map. Static storage. */
 const char *platform_qemu_memory_backend(void);
 

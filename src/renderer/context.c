@@ -196,8 +196,8 @@ static const struct context_ops context_ops = {
 
 /* ---- creation --------------------------------------------------------------------------- */
 
-static void apply_limits(struct context_limits *limits, const struct context_limits *wanted) {
-    *limits = (struct context_limits){
+struct context_limits context_limits_default(void) {
+    return (struct context_limits){
         .objects = 1048576,
         .command_bytes = UINT64_C(256) << 20,
         .queued_bytes = UINT64_C(64) << 20,
@@ -205,6 +205,10 @@ static void apply_limits(struct context_limits *limits, const struct context_lim
         .resources = 65536,
         .memory_bytes = UINT64_MAX,
     };
+}
+
+static void apply_limits(struct context_limits *limits, const struct context_limits *wanted) {
+    *limits = context_limits_default();
     if (!wanted) {
         return;
     }

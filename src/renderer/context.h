@@ -84,6 +84,9 @@ struct context_limits {
     bool no_emulated_dma_bufs;
 };
 
+/* What stands for zeroes, and for no limits at all. */
+struct context_limits context_limits_default(void);
+
 /* Capset 4 as served by this build: 160 bytes (../docs/venus-wire-format.md). Same bytes for the
  * life of the process. */
 #define CONTEXT_CAPSET_VENUS 4

@@ -36,6 +36,14 @@ def check_with_driver(vesper):
     expect("VK_KHR_map_memory2" in device["extensions withheld"], "withheld extensions", done)
     levels = ("none: ", "driver: ", "strict: ")
     expect(sheet["system"]["sandbox of workers"].startswith(levels), "the sandbox", done)
+    expect("the processor" in device["frames come to windows"], "frames of a processor", done)
+    expect(not sheet["displays"]["windows can be shown"] and sheet["displays"]["why not"],
+           "windows without a screen", done)
+    limits = sheet["limits of a guest, unless options change them"]
+    expect(limits["memories mapped at once (--max-mappings)"] == 4096, "limits", done)
+    machines = sheet["virtual machines"]
+    expect((machines["accelerator"] == "tcg") == ("guests are emulated, because" in machines),
+           "the accelerator", done)
     done = ask(vesper, driver)
     expect(done.returncode == 0 and "a guest can be served: yes" in done.stdout, "plain text", done)
 

@@ -185,6 +185,7 @@ def doctor_says_it(settings, arguments):
     expect_sentence(device["not dma-buf, because"], "the driver has no "
                     "VK_EXT_external_memory_dma_buf with VK_KHR_external_memory_fd")
     expect_sentence(device["why not"], "none of its memory can be shared")
+    expect_sentence(device["frames come to windows"], "through a staging copy")
     expect_sentence(sheet["what to do"], "update the driver")
 
 

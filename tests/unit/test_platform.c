@@ -386,6 +386,7 @@ static void test_vulkan_libraries(void **state) {
 static void test_accelerator(void **state) {
     (void)state;
     const char *name = platform_qemu_accelerator();
+    assert_true((platform_qemu_why_emulated() != NULL) == (strcmp(name, "tcg") == 0));
     assert_true(strcmp(name, "kvm") == 0 || strcmp(name, "hvf") == 0 || strcmp(name, "tcg") == 0);
     if (strcmp(name, "kvm") == 0) {
         struct utsname system_name;
