@@ -199,7 +199,7 @@ def names_a_failed_import(settings, arguments):
 
 def names_a_full_heap(settings, arguments):
     fails_with(settings, arguments, "VK_ERROR_MEMORY_MAP_FAILED",
-               "(--max-memory)", options=["--max-memory-bytes=64K"])
+               "(--max-memory-bytes)", options=["--max-memory-bytes=64K"])
 
 
 # ---- "blob scanout requires a dma-buf" ---------------------------------------------------------
