@@ -13,16 +13,13 @@ struct cli_isolation {
     const char *sandbox; /* a level's name; NULL: the default of processes */
 };
 
-/* The defaults of commands that serve a machine, and of vtest, whose clients are programs of the same
- * person: a hundred that idle in processes of their own still cost 5 % of a processor. */
 #define CLI_ISOLATION_DEFAULT {.mode = "process", .spares = WORKER_SPARES_DEFAULT}
-#define CLI_ISOLATION_DEFAULT_OF_VTEST {.mode = "none", .spares = WORKER_SPARES_DEFAULT}
 
 /* Rows for the option table of a command. */
 #define CLI_ISOLATION_ROWS(i)                                                                      \
     {"--isolation", CLI_TEXT, &(i).mode, "KIND",                                                   \
-     "process: each context in a process of its own (run, serve);\n"                               \
-     "none: on threads of this one (vtest)"},                                                      \
+     "process: each context in a process of its own (the default);\n"                              \
+     "none: on threads of this one"},                                                              \
         {"--worker", CLI_TEXT, &(i).worker, "PATH",                                                \
          "the program of those processes (vesper-worker beside vesper)"},                          \
         {"--spare-workers", CLI_U32, &(i).spares, "N", "processes kept ready, 0 to 8 (1)"},        \

@@ -68,7 +68,7 @@ int command_vtest(int argc, char **argv) {
     struct context_limits *context = &options.context_limits;
     enum log_level log_level = log_get_level();
     bool emulate_dma_bufs = false;
-    struct cli_isolation isolation = CLI_ISOLATION_DEFAULT_OF_VTEST;
+    struct cli_isolation isolation = CLI_ISOLATION_DEFAULT;
     const struct cli_option table[] = {
         {"--socket", CLI_TEXT, &options.socket_path, "PATH",
          "where to listen (" VTEST_DEFAULT_SOCKET_PATH ")"},

@@ -100,8 +100,6 @@ def test(settings, arguments):
 
 if __name__ == "__main__":
     parser = environment.parser(__doc__)
-    parser.add_argument("--server-option", action="append", default=[],
-                        help="a further option of the server")
     parser.add_argument("--plain-native", action="store_true",
                         help="native runs know no layer that limits the server's driver")
     parser.add_argument("program", nargs="+")

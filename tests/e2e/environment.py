@@ -41,9 +41,6 @@ class Settings:
             self.server_command = shlex.split(foreign)
         else:
             self.server_command = [os.path.abspath(arguments.vesper), "vtest", "--socket", "SOCKET"]
-            isolation = os.environ.get("VESPER_E2E_ISOLATION")
-            if isolation:
-                self.server_command.append("--isolation=" + isolation)
         self.foreign = bool(foreign)
 
     def program(self, name):
@@ -132,6 +129,8 @@ def parser(description):
                       help="the server's memory is a sanitizer's, too")
     made.add_argument("--guest", choices=MESAS, default="backports", help="Mesa in the guest")
     made.add_argument("--host", choices=MESAS, default="backports", help="Mesa below the server")
+    made.add_argument("--server-option", action="append", default=[],
+                      help="a further option of the server")
     return made
 
 

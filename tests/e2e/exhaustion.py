@@ -40,9 +40,9 @@ def limit_all(server, kind, value_of, hard):
             pass  # it has ended meanwhile
 
 
-def with_limit(settings, arguments, kind, value_of, words):
+def with_limit(settings, arguments, isolation, kind, value_of, words):
     """Runs a guest under a soft limit of the server, then a second one without it."""
-    with Server(settings, arguments.host) as server:
+    with Server(settings, arguments.host, options=["--isolation=" + isolation]) as server:
         pid = server.process.pid
         run_guest(settings, arguments, server, "compute", 60)  # the driver has loaded its files
         before = resource.prlimit(pid, kind)
@@ -56,7 +56,7 @@ def with_limit(settings, arguments, kind, value_of, words):
                  if any(word in line for word in words)]
         if not lines:
             raise Failure(f"the log names none of {words}{server.explain()}")
-        print(f"guest {starved.describe()}; {lines[0]}", flush=True)
+        print(f"{isolation}: guest {starved.describe()}; {lines[0]}", flush=True)
 
         limit_all(server, kind, lambda _: before[0], before[1])
         after = run_guest(settings, arguments, server, "compute", 60)
@@ -66,11 +66,13 @@ def with_limit(settings, arguments, kind, value_of, words):
 
 def test(settings, arguments):
     processes.require_proc()
-    with_limit(settings, arguments, resource.RLIMIT_NOFILE,
-               lambda pid: descriptors(pid) + SPARE_DESCRIPTORS,
-               ["Too many open files", "open files"])
-    with_limit(settings, arguments, resource.RLIMIT_FSIZE, lambda pid: LARGEST_FILE,
-               ["File too large"])
+    # On threads the server itself is what runs out.
+    for isolation in ("process", "none"):
+        with_limit(settings, arguments, isolation, resource.RLIMIT_NOFILE,
+                   lambda pid: descriptors(pid) + SPARE_DESCRIPTORS,
+                   ["Too many open files", "open files"])
+        with_limit(settings, arguments, isolation, resource.RLIMIT_FSIZE, lambda pid: LARGEST_FILE,
+                   ["File too large"])
 
 
 if __name__ == "__main__":

@@ -80,7 +80,7 @@ def test(settings, arguments):
     seed = arguments.seed if arguments.seed is not None else random.SystemRandom().randrange(10**6)
     print(f"seed {seed} (repeat with --seed {seed})", flush=True)
     generator = random.Random(seed)
-    with Server(settings, arguments.host) as server:
+    with Server(settings, arguments.host, options=arguments.server_option) as server:
         env = environment.guest_environment(arguments.guest, server.socket_path)
         storm(settings, env, WARM_UP, generator)
         one_client(settings, env)

@@ -36,13 +36,19 @@ class Server:
         preload = os.environ.get("VESPER_SERVER_PRELOAD")
         if preload:
             self.env["LD_PRELOAD"] = preload
+        # Under the preloaded rules of another system there is no memfd, and the sandbox of this one
+        # lets nobody make shared memory that has a name.
+        if preload and not settings.foreign:
+            self.options.append("--sandbox=none")
         self.process = None
 
+    def command(self):
+        return [self.socket_path if part == "SOCKET" else part
+                for part in self.settings.server_command] + self.options
+
     def start(self):
-        command = [self.socket_path if part == "SOCKET" else part
-                   for part in self.settings.server_command] + self.options
         with open(self.log_path, "wb") as log:
-            self.process = subprocess.Popen(command, env=self.env, stdin=subprocess.DEVNULL,
+            self.process = subprocess.Popen(self.command(), env=self.env, stdin=subprocess.DEVNULL,
                                             stdout=log, stderr=log)
 
     def wait_ready(self):

@@ -94,15 +94,13 @@ def names_a_wrong_frame(_, arguments):
 def starts_with_nothing_open(settings, arguments):
     """A parent that closed the standard streams: what is opened next gets their numbers."""
     server = made_server(settings, arguments)
-    command = [server.socket_path if part == "SOCKET" else part
-               for part in settings.server_command]
 
     def close_all():
         os.closerange(0, 3)
 
     try:
         # pylint: disable-next=subprocess-popen-preexec-fn
-        server.process = subprocess.Popen(command, env=server.env, preexec_fn=close_all)
+        server.process = subprocess.Popen(server.command(), env=server.env, preexec_fn=close_all)
         deadline = time.monotonic() + 20 * settings.scale
         while not can_connect(server.socket_path) and time.monotonic() < deadline:
             expect(server.process.poll() is None,
@@ -116,14 +114,17 @@ def starts_with_nothing_open(settings, arguments):
 
 
 def says_that_descriptors_are_few(settings, arguments):
-    server = made_server(settings, arguments)
-    try:
-        ended = processes.run(["prlimit", "--nofile=5:5", settings.server_command[0], "vtest",
-                               "--socket", server.socket_path], server.env, LIMIT)
-        expect(ended.status not in (None, 0), f"the server {ended.describe()}")
-        expect_sentence(ended.output + ended.errors, "cannot listen: Too many open files")
-    finally:
-        server.clean_up()
+    for isolation, sentence in (("process", "vesper-worker cannot be started: Too many open files"),
+                                ("none", "cannot listen: Too many open files")):
+        server = made_server(settings, arguments)
+        try:
+            ended = processes.run(["prlimit", "--nofile=5:5", settings.server_command[0], "vtest",
+                                   "--isolation=" + isolation, "--socket", server.socket_path],
+                                  server.env, LIMIT)
+            expect(ended.status not in (None, 0), f"the server {ended.describe()}")
+            expect_sentence(ended.output + ended.errors, sentence)
+        finally:
+            server.clean_up()
 
 
 def names_a_worker_that_does_not_start(settings, arguments):
