@@ -22,7 +22,7 @@ struct cli_isolation {
      "none: on threads of this one"},                                                              \
         {"--worker", CLI_TEXT, &(i).worker, "PATH",                                                \
          "the program of those processes (vesper-worker beside vesper)"},                          \
-        {"--spare-workers", CLI_U32, &(i).spares, "N", "processes kept ready, 0 to 8 (1)"},        \
+        {"--spare-workers", CLI_U32_OR_0, &(i).spares, "N", "processes kept ready, 0 to 8 (1)"},   \
         {"--sandbox", CLI_TEXT, &(i).sandbox, "LEVEL",                                             \
          "what those processes give up: driver keeps what graphics cards need (the\n"              \
          "default where it can be entered), strict less, none gives up nothing"}

@@ -82,6 +82,13 @@ static bool parse_value(const struct cli_option *option, const char *text) {
         }
         *(uint32_t *)option->value = (uint32_t)number;
         return true;
+    case CLI_U32_OR_0:
+        number = 0;
+        if (strcmp(text, "0") != 0 && !parse_number(text, false, UINT32_MAX, &number)) {
+            return false;
+        }
+        *(uint32_t *)option->value = (uint32_t)number;
+        return true;
     case CLI_U64:
     case CLI_BYTES_U64:
         return parse_number(text, option->kind == CLI_BYTES_U64, UINT64_MAX, option->value);
@@ -104,6 +111,8 @@ static const char *expected(enum cli_option_kind kind) {
     case CLI_U32:
     case CLI_U64:
         return "a whole number from 1 on";
+    case CLI_U32_OR_0:
+        return "a whole number";
     case CLI_BYTES_U32:
     case CLI_BYTES_U64:
         return "a whole number of bytes from 1 on, or one followed by K, M or G";

@@ -8,6 +8,7 @@
 enum cli_option_kind {
     CLI_TEXT,      /* const char *: borrowed from the command line */
     CLI_U32,       /* uint32_t: a count ≥ 1 */
+    CLI_U32_OR_0,  /* uint32_t: a count, of which there may be none */
     CLI_U64,       /* uint64_t: a count ≥ 1 */
     CLI_BYTES_U32, /* uint32_t: bytes ≥ 1, K, M, G (binary) may follow */
     CLI_BYTES_U64, /* uint64_t: the same */

@@ -59,6 +59,9 @@ class Usage(unittest.TestCase):
     def test_numbers(self):
         for value in ("0", "-1", "+1", " 1", "1 ", "x", "1x", "1K", "4294967296", "1" * 30):
             self.check(["vtest", "--max-clients", value], f"--max-clients '{value}': expected a")
+        for value in ("-1", "x", "1K", "", "4294967296"):
+            self.check(["vtest", "--spare-workers", value], f"--spare-workers '{value}'")
+        self.check(["vtest", "--spare-workers=9"], "8 are the most")
         for value in ("0", "0K", "1KK", "1T", "K", "4G", "99999999999999999999"):
             self.check(["vtest", f"--max-message-bytes={value}"], f"--max-message-bytes '{value}'")
         self.check(["vtest", "--max-memory-bytes", "18014398509481984K"], "--max-memory-bytes")
@@ -107,6 +110,9 @@ class Serve(unittest.TestCase):
             self.assertTrue(guest.is_closed())
             guest.close()
             self.assertFalse(os.path.exists(self.path))
+
+    def test_no_spare_workers(self):
+        self.start("--isolation=process", "--spare-workers=0").send_signal(signal.SIGTERM)
 
     def test_capset(self):
         """What any guest needs, and the same for all."""
