@@ -75,7 +75,8 @@ def print_all(results, options, names):
     for way, device in results.devices.items():
         print(f"{way + ':':8} {device}")
     print(f"{options.rounds} round{'s' * (options.rounds > 1)}, {os.cpu_count()} CPUs, "
-          f"{platform.machine()}, load {results.load:.1f} before. "
+          f"{platform.machine()}, load {results.load:.1f} before, "
+          f"Vesper's isolation {options.isolation}. "
           "Medians, and ratios of medians (least-greatest of one round).")
     present = [way for way in ("native", "vesper", "peer") if way in results.devices]
     servers = [way for way in present if way != "native"]
@@ -104,6 +105,7 @@ def describe(program, name, about, results):
 def write_json(results, options):
     data = {
         "rounds": options.rounds,
+        "isolation": options.isolation,
         "cpus": os.cpu_count(),
         "load_before": results.load,
         "system": platform.platform(),

@@ -48,8 +48,9 @@ class Server:
 
     has_server = True
 
-    def __init__(self, name, argv, server_env, guest_icd, folder):
+    def __init__(self, name, argv, server_env, guest_icd, folder, at_rest=1):
         self.name = name
+        self.at_rest = at_rest  # processes, while it has no client
         self.path = os.path.join(folder, name + ".sock")
         self.log = os.path.join(folder, name + ".log")
         self.argv = [self.path if a == "SOCKET" else a for a in argv]
@@ -87,9 +88,11 @@ class Server:
             return True
 
     def settle(self):
-        """Waits, within bounds, until the processes of clients that left are gone."""
+        """Waits, within bounds, until the processes of clients that left are gone, and until what
+        is kept ready for the next client is there."""
         deadline = time.monotonic() + 2
-        while len(processes.tree(self.process.pid)) > 1 and time.monotonic() < deadline:
+        while (len(processes.tree(self.process.pid)) != self.at_rest
+               and time.monotonic() < deadline):
             time.sleep(0.01)
 
     def stop(self):
@@ -131,9 +134,11 @@ def tail(path):
     return " | ".join(text.strip().splitlines()[-4:]) or "it said nothing"
 
 
-def make_vesper(vesper, host_icd, guest_icd, folder):
-    argv = [vesper, "vtest", "--socket", "SOCKET"]
-    return Server("vesper", argv, clean_environment(host_icd), guest_icd, folder)
+def make_vesper(vesper, isolation, host_icd, guest_icd, folder):
+    """With a process for each client, as the peer has, and a spare one, or on threads."""
+    argv = [vesper, "vtest", "--socket", "SOCKET", "--isolation=" + isolation]
+    return Server("vesper", argv, clean_environment(host_icd), guest_icd, folder,
+                  at_rest=2 if isolation == "process" else 1)
 
 
 def make_peer(peer, preload, host_icd, guest_icd, folder):

@@ -1,5 +1,6 @@
 /* What a worker process costs: a context until its first answer, and a round trip through a fence,
- * beside a context on threads of this process. Started by hand:
+ * beside a context on threads of this process. Round trips of both take turns in blocks, so that
+ * other work on the machine meets both; each pair of blocks gives one difference. Started by hand:
  *   vesper-bench-worker PATH-OF-VESPER-WORKER */
 #include <errno.h>
 #include <pthread.h>
@@ -9,9 +10,11 @@
 
 #include "ipc/worker_pool.h"
 #include "platform/platform.h"
+#include "venus_commands.h"
 
 #define CREATIONS 50
-#define ROUND_TRIPS 20000
+#define BLOCKS 100
+#define ROUND_TRIPS 500 /* of a block */
 
 typedef int (*create_context)(const char *name, const struct context_limits *limits,
                               const struct context_listener *listener, void *user,
@@ -20,7 +23,7 @@ typedef int (*create_context)(const char *name, const struct context_limits *lim
 /* The last fence retired, waited for as a frontend's thread does. */
 static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
 static pthread_cond_t cond;
-static uint64_t retired;
+static uint64_t retired, asked;
 
 static void blob_created(void *user, uint32_t resource_id, struct storage *storage, int error,
                          const char *reason) {
@@ -31,8 +34,8 @@ static void fence_retired(void *user, uint32_t ring_idx, uint64_t fence_id) {
     (void)user, (void)ring_idx;
     pthread_mutex_lock(&mutex);
     retired = fence_id;
-    pthread_cond_signal(&cond);
     pthread_mutex_unlock(&mutex);
+    pthread_cond_signal(&cond); /* a waiter must not wake up to a mutex that is still held */
 }
 
 static void lost(void *user, const char *reason) {
@@ -43,30 +46,33 @@ static void lost(void *user, const char *reason) {
 
 static const struct context_listener listener = {blob_created, fence_retired, lost};
 
-static void round_trip(struct context *context, uint64_t fence_id) {
-    context->ops->submit(context, NULL, 0);
-    context->ops->fence(context, 0, fence_id);
+/* One stream of no bytes: nothing of the driver's. */
+static const uint32_t command[16] = {VN_COMMAND_vkExecuteCommandStreamsMESA, 0, 1, 1};
+
+static void round_trip(struct context *context) {
+    context->ops->submit(context, command, sizeof(command));
+    context->ops->fence(context, 0, ++asked);
     pthread_mutex_lock(&mutex);
-    while (retired != fence_id) {
+    while (retired != asked) {
         pthread_cond_wait(&cond, &mutex);
     }
     pthread_mutex_unlock(&mutex);
 }
 
 static int compare(const void *a, const void *b) {
-    const uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
+    const int64_t x = *(const int64_t *)a, y = *(const int64_t *)b;
     return x < y ? -1 : x > y;
 }
 
-static void print(const char *what, uint64_t *ns, size_t count) {
+static void print(const char *what, int64_t *ns, size_t count) {
     qsort(ns, count, sizeof(*ns), compare);
-    printf("%-44s median %9.1f us   90 %% %9.1f us\n", what, (double)ns[count / 2] / 1e3,
+    printf("%-44s median %9.1f us   10 %% %9.1f us   90 %% %9.1f us\n", what,
+           (double)ns[count / 2] / 1e3, (double)ns[count / 10] / 1e3,
            (double)ns[count * 9 / 10] / 1e3);
 }
 
 static struct context *create(create_context make) {
     struct context *context;
-    retired = 0;
     int error = make("bench", NULL, &listener, NULL, &context);
     if (error) {
         fprintf(stderr, "no context: %s\n", strerror(-error));
@@ -77,7 +83,7 @@ static struct context *create(create_context make) {
 
 /* `pause_ns`: time for a spare to get ready. */
 static void measure_creation(const char *what, create_context make, uint64_t pause_ns) {
-    static uint64_t ns[CREATIONS];
+    static int64_t ns[CREATIONS];
     for (int i = 0; i < CREATIONS; i++) {
         for (uint64_t end = platform_now_ns() + pause_ns; platform_now_ns() < end;) {
             pthread_mutex_lock(&mutex);
@@ -86,24 +92,39 @@ static void measure_creation(const char *what, create_context make, uint64_t pau
         }
         const uint64_t start = platform_now_ns();
         struct context *context = create(make);
-        round_trip(context, 1);
-        ns[i] = platform_now_ns() - start;
+        round_trip(context);
+        ns[i] = (int64_t)(platform_now_ns() - start);
         context->ops->destroy(context);
     }
     print(what, ns, CREATIONS);
 }
 
-static void measure_round_trips(const char *what, create_context make) {
-    static uint64_t ns[ROUND_TRIPS];
-    struct context *context = create(make);
-    round_trip(context, 1);
-    for (uint64_t i = 0; i < ROUND_TRIPS; i++) {
+/* The median of a block. */
+static int64_t round_trips(struct context *context) {
+    static int64_t ns[ROUND_TRIPS];
+    for (size_t i = 0; i < ROUND_TRIPS; i++) {
         const uint64_t start = platform_now_ns();
-        round_trip(context, i + 2);
-        ns[i] = platform_now_ns() - start;
+        round_trip(context);
+        ns[i] = (int64_t)(platform_now_ns() - start);
     }
-    context->ops->destroy(context);
-    print(what, ns, ROUND_TRIPS);
+    qsort(ns, ROUND_TRIPS, sizeof(*ns), compare);
+    return ns[ROUND_TRIPS / 2];
+}
+
+static void measure_round_trips(void) {
+    static int64_t here_ns[BLOCKS], there_ns[BLOCKS], more_ns[BLOCKS];
+    struct context *here = create(renderer_context_create), *there = create(worker_context_create);
+    round_trip(there);
+    for (size_t i = 0; i < BLOCKS; i++) {
+        here_ns[i] = round_trips(here);
+        there_ns[i] = round_trips(there);
+        more_ns[i] = there_ns[i] - here_ns[i];
+    }
+    here->ops->destroy(here);
+    there->ops->destroy(there);
+    print("threads: submit and fence", here_ns, BLOCKS);
+    print("process: submit and fence", there_ns, BLOCKS);
+    print("process: more than threads", more_ns, BLOCKS);
 }
 
 static void with_pool(const char *program, uint32_t spares, enum platform_sandbox sandbox) {
@@ -118,7 +139,7 @@ static void with_pool(const char *program, uint32_t spares, enum platform_sandbo
                             : "process, no spare: context to first reply",
                      worker_context_create, spares ? UINT64_C(100000000) : 0);
     if (spares) {
-        measure_round_trips("process: submit and fence", worker_context_create);
+        measure_round_trips();
     }
     worker_pool_stop();
 }
@@ -135,7 +156,6 @@ int main(int argc, char **argv) {
         return 1;
     }
     measure_creation("threads: context to first reply", renderer_context_create, 0);
-    measure_round_trips("threads: submit and fence", renderer_context_create);
     for (int sandbox = PLATFORM_SANDBOX_NONE; sandbox <= PLATFORM_SANDBOX_DRIVER; sandbox++) {
         printf("sandbox: %s\n", platform_sandbox_name((enum platform_sandbox)sandbox));
         with_pool(argv[1], 1, (enum platform_sandbox)sandbox);
