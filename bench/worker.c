@@ -49,8 +49,9 @@ static const struct context_listener listener = {blob_created, fence_retired, lo
 /* One stream of no bytes: nothing of the driver's. */
 static const uint32_t command[16] = {VN_COMMAND_vkExecuteCommandStreamsMESA, 0, 1, 1};
 
-static void round_trip(struct context *context) {
-    context->ops->submit(context, command, sizeof(command));
+/* `size`: bytes to submit before the fence; 0: none, so that one message goes and one answer comes. */
+static void round_trip(struct context *context, size_t size) {
+    context->ops->submit(context, command, size);
     context->ops->fence(context, 0, ++asked);
     pthread_mutex_lock(&mutex);
     while (retired != asked) {
@@ -92,7 +93,7 @@ static void measure_creation(const char *what, create_context make, uint64_t pau
         }
         const uint64_t start = platform_now_ns();
         struct context *context = create(make);
-        round_trip(context);
+        round_trip(context, sizeof(command));
         ns[i] = (int64_t)(platform_now_ns() - start);
         context->ops->destroy(context);
     }
@@ -100,31 +101,32 @@ static void measure_creation(const char *what, create_context make, uint64_t pau
 }
 
 /* The median of a block. */
-static int64_t round_trips(struct context *context) {
+static int64_t round_trips(struct context *context, size_t size) {
     static int64_t ns[ROUND_TRIPS];
     for (size_t i = 0; i < ROUND_TRIPS; i++) {
         const uint64_t start = platform_now_ns();
-        round_trip(context);
+        round_trip(context, size);
         ns[i] = (int64_t)(platform_now_ns() - start);
     }
     qsort(ns, ROUND_TRIPS, sizeof(*ns), compare);
     return ns[ROUND_TRIPS / 2];
 }
 
-static void measure_round_trips(void) {
+static void measure_round_trips(const char *what, size_t size) {
     static int64_t here_ns[BLOCKS], there_ns[BLOCKS], more_ns[BLOCKS];
     struct context *here = create(renderer_context_create), *there = create(worker_context_create);
-    round_trip(there);
+    round_trip(there, size);
     for (size_t i = 0; i < BLOCKS; i++) {
-        here_ns[i] = round_trips(here);
-        there_ns[i] = round_trips(there);
+        here_ns[i] = round_trips(here, size);
+        there_ns[i] = round_trips(there, size);
         more_ns[i] = there_ns[i] - here_ns[i];
     }
     here->ops->destroy(here);
     there->ops->destroy(there);
-    print("threads: submit and fence", here_ns, BLOCKS);
-    print("process: submit and fence", there_ns, BLOCKS);
-    print("process: more than threads", more_ns, BLOCKS);
+    printf("%s\n", what);
+    print("  threads", here_ns, BLOCKS);
+    print("  process", there_ns, BLOCKS);
+    print("  process: more than threads", more_ns, BLOCKS);
 }
 
 static void with_pool(const char *program, uint32_t spares, enum platform_sandbox sandbox) {
@@ -139,7 +141,8 @@ static void with_pool(const char *program, uint32_t spares, enum platform_sandbo
                             : "process, no spare: context to first reply",
                      worker_context_create, spares ? UINT64_C(100000000) : 0);
     if (spares) {
-        measure_round_trips();
+        measure_round_trips("round trip: fence", 0);
+        measure_round_trips("round trip: submit and fence", sizeof(command));
     }
     worker_pool_stop();
 }
