@@ -74,8 +74,8 @@ void channel_finish(struct channel *channel) {
         drop_first_output(channel);
     }
     close_all(channel->input.fds, channel->input.fd_count);
-    close_all(channel->input.ahead_fds, channel->input.ahead_fd_count);
-    channel->input.fd_count = channel->input.ahead_fd_count = 0;
+    close_all(channel->input.own_fds, channel->input.own_fd_count);
+    channel->input.fd_count = channel->input.own_fd_count = 0;
     free(channel->input.bytes);
     channel->input.bytes = NULL;
     if (channel->fd >= 0) {
@@ -193,20 +193,25 @@ int channel_send(struct channel *channel, const void *head, size_t head_size, co
 
 /* ---- receiving -------------------------------------------------------------------------- */
 
-/* Room for the rest of the payload, as far as memory may run ahead of what has come, and for the
- * next header. */
+/* Room behind what has come. Only what is no whole message yet is moved. */
 static int make_room(struct channel *channel) {
-    size_t received = channel->input.done - HEADER_BYTES;
-    if (received + HEADER_BYTES < channel->input.capacity) {
+    const size_t start = channel->input.start, came = channel->input.end - start;
+    if (start > 0) {
+        memmove(channel->input.bytes, channel->input.bytes + start, came);
+        channel->input.fds_at -= channel->input.fds_at < start ? channel->input.fds_at : start;
+        channel->input.start = 0;
+        channel->input.end = came;
+    }
+    if (came < channel->input.capacity) {
         return 0;
     }
-    size_t capacity = channel->input.capacity ? channel->input.capacity * 2 : INPUT_BYTES_MIN;
+    const size_t capacity = channel->input.capacity ? came * 2 : INPUT_BYTES_MIN;
     uint8_t *bytes = channel->calls->allocate(capacity);
     if (!bytes) {
         return -ENOMEM;
     }
-    if (received) {
-        memcpy(bytes, channel->input.bytes, received);
+    if (came) {
+        memcpy(bytes, channel->input.bytes, came);
     }
     free(channel->input.bytes);
     channel->input.bytes = bytes;
@@ -214,112 +219,144 @@ static int make_room(struct channel *channel) {
     return 0;
 }
 
-/* Reads some bytes, and into `fds` (CHANNEL_FDS_MAX) the descriptors that came with them. */
-static int read_some(struct channel *channel, uint8_t *to, size_t size, size_t *out_count, int *fds,
-                     size_t *out_fd_count) {
-    size_t came;
-    long count;
-    do {
-        count = channel->calls->receive(channel->fd, to, size, fds, CHANNEL_FDS_MAX, &came);
-    } while (count == -EINTR);
-    if (count < 0) {
-        return count == -EWOULDBLOCK ? -EAGAIN : (int)count;
+/* Descriptors that came with bytes from `at` on. No two lots wait for their message. */
+static int keep_fds(struct channel *channel, int *fds, size_t count, size_t at) {
+    if (count == 0) {
+        return 0;
     }
-    *out_fd_count = came < CHANNEL_FDS_MAX ? came : CHANNEL_FDS_MAX;
-    if (came > CHANNEL_FDS_MAX) {
+    if (count > CHANNEL_FDS_MAX || channel->input.fd_count > 0) {
+        close_all(fds, count < CHANNEL_FDS_MAX ? count : CHANNEL_FDS_MAX);
         return -EPROTO;
     }
-    if (count == 0) {
-        return channel->input.done ? -EPROTO : -EPIPE;
-    }
-    channel->input.is_dry = (size_t)count < size;
-    *out_count = (size_t)count;
+    memcpy(channel->input.fds, fds, count * sizeof(int));
+    channel->input.fd_count = count;
+    channel->input.fds_at = at;
     return 0;
 }
 
-static int check_header(const struct channel *channel) {
-    const struct channel_header *header = &channel->input.header;
-    if (header->size > channel->receive_max) {
-        return -EMSGSIZE;
-    }
-    return header->size == 0 || header->fd_count != channel->input.fd_count ? -EPROTO : 0;
-}
-
-/* Descriptors come with the first byte of a message only. */
-static int read_header(struct channel *channel) {
-    while (channel->input.done < HEADER_BYTES) {
-        const bool at_start = channel->input.done == 0;
-        int fds[CHANNEL_FDS_MAX];
-        size_t count, fd_count = 0;
-        int error = read_some(channel, (uint8_t *)&channel->input.header + channel->input.done,
-                              HEADER_BYTES - channel->input.done, &count, fds, &fd_count);
-        if (error || (fd_count > 0 && !at_start)) {
-            close_all(fds, fd_count);
-            return error ? error : -EPROTO;
-        }
-        memcpy(channel->input.fds + channel->input.fd_count, fds, fd_count * sizeof(int));
-        channel->input.fd_count += fd_count;
-        channel->input.done += count;
-    }
-    return check_header(channel);
-}
-
-/* Some of the payload, and with its end the next header, as far as it has come: what descriptors
- * come then are the next message's. */
-static int read_payload(struct channel *channel) {
+/* Reads what there is, as far as there is room. */
+static int read_some(struct channel *channel) {
     int error = make_room(channel);
     if (error) {
         return error;
     }
-    const size_t received = channel->input.done - HEADER_BYTES;
-    const size_t room = channel->input.capacity - received;
-    const size_t left = channel->input.header.size - received;
-    const size_t wanted = left + HEADER_BYTES <= room ? left + HEADER_BYTES : room - HEADER_BYTES;
-    size_t count = 0;
-    error = read_some(channel, channel->input.bytes + received, wanted, &count,
-                      channel->input.ahead_fds, &channel->input.ahead_fd_count);
-    if (error) {
-        return error;
+    const size_t end = channel->input.end, room = channel->input.capacity - end;
+    int fds[CHANNEL_FDS_MAX];
+    size_t fd_count;
+    long count;
+    do {
+        count = channel->calls->receive(channel->fd, channel->input.bytes + end, room, fds,
+                                        CHANNEL_FDS_MAX, &fd_count);
+    } while (count == -EINTR);
+    if (count < 0) {
+        return count == -EWOULDBLOCK ? -EAGAIN : (int)count;
     }
-    channel->input.ahead = count > left ? count - left : 0;
-    channel->input.done += count - channel->input.ahead;
-    return channel->input.ahead_fd_count > 0 && channel->input.ahead == 0 ? -EPROTO : 0;
+    error = keep_fds(channel, fds, fd_count, end);
+    if (!error && count == 0) {
+        error = end > 0 ? -EPROTO : -EPIPE;
+    }
+    channel->input.end += (size_t)count;
+    /* A read ends behind descriptors, too. */
+    channel->input.is_dry = (size_t)count < room && fd_count == 0;
+    return error;
 }
 
-/* What has come ahead of the message that was handed out becomes the beginning of the next. */
-static void begin_message(struct channel *channel) {
-    const size_t ahead = channel->input.ahead;
-    if (ahead) {
-        memcpy(&channel->input.header, channel->input.bytes + channel->input.header.size, ahead);
+/* The header of the message at the start, once it is there, and the descriptors that are its own:
+ * those that came with its first byte. -EAGAIN: it is not. */
+static int begin_message(struct channel *channel) {
+    const size_t start = channel->input.start, came = channel->input.end - start;
+    if (channel->input.is_begun) {
+        return 0;
     }
-    memcpy(channel->input.fds, channel->input.ahead_fds,
-           channel->input.ahead_fd_count * sizeof(int));
-    channel->input.fd_count = channel->input.ahead_fd_count;
-    channel->input.done = ahead;
-    channel->input.ahead = channel->input.ahead_fd_count = 0;
+    if (came < HEADER_BYTES) {
+        return -EAGAIN;
+    }
+    struct channel_header *header = &channel->input.header;
+    memcpy(header, channel->input.bytes + start, HEADER_BYTES);
+    if (header->size > channel->receive_max) {
+        return -EMSGSIZE;
+    }
+    if (header->size == 0) {
+        return -EPROTO;
+    }
+    if (header->fd_count > 0) {
+        if (header->fd_count != channel->input.fd_count || start < channel->input.fds_at) {
+            return -EPROTO;
+        }
+        memcpy(channel->input.own_fds, channel->input.fds, header->fd_count * sizeof(int));
+        channel->input.own_fd_count = header->fd_count;
+        channel->input.fd_count = 0;
+    }
+    channel->input.is_begun = true;
+    return 0;
+}
+
+/* 0: a whole message is at the start; -EAGAIN: as yet there is none. */
+static int find_message(struct channel *channel) {
+    int error = begin_message(channel);
+    if (error && error != -EAGAIN) {
+        return error;
+    }
+    const size_t came = channel->input.end - channel->input.start;
+    const size_t whole = HEADER_BYTES + (error ? 0 : (size_t)channel->input.header.size);
+    /* What waits for a message came with the first byte of one: of this one, as long as there is no
+     * header, or of one behind it. */
+    const bool may_be_of_another =
+        error ? came > 0 && channel->input.start >= channel->input.fds_at : came > whole;
+    if (channel->input.fd_count > 0 && !may_be_of_another) {
+        return -EPROTO;
+    }
+    return error || came < whole ? -EAGAIN : 0;
+}
+
+static void hand_out(struct channel *channel, struct channel_message *out) {
+    *out = (struct channel_message){
+        .bytes = channel->input.bytes + channel->input.start + HEADER_BYTES,
+        .size = channel->input.header.size,
+        .fd_count = (uint32_t)channel->input.own_fd_count,
+    };
+    memcpy(out->fds, channel->input.own_fds, channel->input.own_fd_count * sizeof(int));
+    channel->input.own_fd_count = 0;
+    channel->input.is_begun = false;
+    channel->input.handed_out = HEADER_BYTES + (size_t)out->size;
+}
+
+static void drop_handed_out(struct channel *channel) {
+    channel->input.start += channel->input.handed_out;
+    channel->input.handed_out = 0;
+    if (channel->input.start == channel->input.end) {
+        channel->input.start = channel->input.end = channel->input.fds_at = 0;
+    }
 }
 
 int channel_receive(struct channel *channel, struct channel_message *out) {
-    if (channel->input.done == HEADER_BYTES + channel->input.header.size) {
-        begin_message(channel);
+    drop_handed_out(channel);
+    int error;
+    while ((error = find_message(channel)) == -EAGAIN) {
         if (channel->input.is_dry) {
             channel->input.is_dry = false;
             return -EAGAIN;
         }
+        error = read_some(channel);
+        if (error) {
+            return error;
+        }
     }
-    int error = read_header(channel);
-    while (!error && channel->input.done < HEADER_BYTES + channel->input.header.size) {
-        error = read_payload(channel);
+    if (!error) {
+        hand_out(channel, out);
     }
-    if (error) {
-        return error;
+    return error;
+}
+
+bool channel_has_input(const struct channel *channel) {
+    const size_t start = channel->input.start + channel->input.handed_out;
+    const size_t came = channel->input.end - start;
+    struct channel_header header;
+    if (came < HEADER_BYTES) {
+        return false;
     }
-    *out = (struct channel_message){.bytes = channel->input.bytes,
-                                    .size = channel->input.header.size,
-                                    .fd_count = (uint32_t)channel->input.fd_count};
-    memcpy(out->fds, channel->input.fds, channel->input.fd_count * sizeof(int));
-    channel->input.fd_count = 0;
-    return 0;
+    memcpy(&header, channel->input.bytes + start, HEADER_BYTES);
+    return came - HEADER_BYTES >= header.size;
 }
 
 void channel_close_fds(struct channel_message *message) {

@@ -42,17 +42,19 @@ struct channel {
     struct channel_output *first, **last;
     uint64_t queued_bytes;
     struct {
-        struct channel_header header;
-        size_t done; /* bytes of header and payload that have come */
         uint8_t *bytes;
         size_t capacity;
-        int fds[CHANNEL_FDS_MAX];
+        size_t start, end; /* of what has come and is not done with */
+        size_t handed_out; /* bytes from the start that the last message has */
+        bool
+            is_begun; /* the message at the start: its header is known, and which fds are its own */
+        struct channel_header header;
+        int own_fds[CHANNEL_FDS_MAX];
+        size_t own_fd_count;
+        int fds[CHANNEL_FDS_MAX]; /* come, but no message's yet */
         size_t fd_count;
-        /* Of the next message, come with the end of this one's payload. */
-        size_t ahead; /* bytes of its header, behind the payload */
-        int ahead_fds[CHANNEL_FDS_MAX];
-        size_t ahead_fd_count;
-        bool is_dry; /* less came than was asked for: there is nothing more yet */
+        size_t fds_at; /* the message that they are of does not begin before */
+        bool is_dry; /* less came than there was room for: there is nothing more yet */
     } input;
 };
 
@@ -89,6 +91,9 @@ static inline bool channel_has_output(const struct channel *channel) {
  * channel between two messages; -EPROTO: it broke the rules above; -EMSGSIZE: a message larger
  * than receive_max; other errors of the system. */
 int channel_receive(struct channel *channel, struct channel_message *out);
+/* Whether the next call of channel_receive finds something that was read already, and for which
+ * nobody needs to wait: polls do not tell of it. */
+bool channel_has_input(const struct channel *channel);
 void channel_close_fds(struct channel_message *message);
 
 #endif

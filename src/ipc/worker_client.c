@@ -434,13 +434,16 @@ uint64_t worker_attend(struct worker *worker, const struct pollfd polls[2], uint
     if (!worker->cut && channel_has_output(&worker->channel)) {
         flush(worker);
     }
-    if (!worker->cut && polls && polls[0].revents) {
+    if (!worker->cut && ((polls && polls[0].revents) || channel_has_input(&worker->channel))) {
         receive_messages(worker);
     }
     if (worker->taken && !worker->destroyed && polls && polls[1].revents) {
         read_fences(worker);
     }
     uint64_t next_ns = attend_process(worker, now_ns);
+    if (!worker->cut && channel_has_input(&worker->channel)) {
+        next_ns = now_ns; /* others first */
+    }
     if (worker->taken && !worker->destroyed && worker->lost) {
         settle_lost(worker);
     }

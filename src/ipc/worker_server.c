@@ -296,10 +296,27 @@ static int flush(struct server *server, bool *out_waiting) {
     return error == -EAGAIN ? 0 : error;
 }
 
-/* One wait for requests, and what they ask for. */
+/* All requests there are. What the thread that had the turn before has read and not executed is there
+ * without a wait. */
+static int serve_requests(struct server *server) {
+    int error = receive_all(server);
+    if (!error && has_turn) {
+        /* What is submitted is mostly followed by a fence: to let others run and to look once more
+         * costs less than to sleep and be woken. */
+        sched_yield();
+        error = receive_all(server);
+    }
+    return error;
+}
+
+/* Requests, and a wait for more where this thread still has the turn. */
 static int serve_once(struct server *server) {
     bool waiting;
-    int error = flush(server, &waiting);
+    int error = serve_requests(server);
+    if (error || !has_turn) {
+        return error;
+    }
+    error = flush(server, &waiting);
     if (error) {
         return error;
     }
@@ -313,18 +330,7 @@ static int serve_once(struct server *server) {
     if (polls[1].revents) {
         platform_wake_drain(&server->wake);
     }
-    error = atomic_load(&server->error);
-    if (error) {
-        return error;
-    }
-    error = receive_all(server);
-    if (!error && has_turn) {
-        /* What is submitted is mostly followed by a fence: to let others run and to look once more
-         * costs less than to sleep and be woken. */
-        sched_yield();
-        error = receive_all(server);
-    }
-    return error;
+    return atomic_load(&server->error);
 }
 
 /* Ends the context with the channel: nobody is left who could ask for anything. */

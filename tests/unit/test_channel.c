@@ -129,7 +129,7 @@ static void test_message_and_descriptors_arrive(void **state) {
     assert_int_equal(channel_receive(&pair->b, &message), -EAGAIN);
 }
 
-/* A payload is read together with the next header: descriptors stay with theirs all the same. */
+/* Messages are read together: descriptors stay with theirs all the same. */
 static void test_messages_that_came_together(void **state) {
     struct pair *pair = *state;
     int fds[2] = {new_shm(), new_shm()};
@@ -155,6 +155,24 @@ static void test_messages_that_came_together(void **state) {
     }
     struct channel_message message;
     assert_int_equal(channel_receive(&pair->b, &message), -EAGAIN);
+}
+
+static void test_one_call_reads_many(void **state) {
+    struct pair *pair = *state;
+    for (int i = 0; i < 5; i++) {
+        assert_int_equal(channel_send(&pair->a, &i, sizeof(i), NULL, 0, NULL, 0), 0);
+    }
+    fault.calls = 0;
+    for (int i = 0; i < 5; i++) {
+        struct channel_message message;
+        assert_int_equal(channel_has_input(&pair->b), i > 0);
+        assert_int_equal(channel_receive(&pair->b, &message), 0);
+        assert_memory_equal(message.bytes, &i, sizeof(i));
+    }
+    assert_false(channel_has_input(&pair->b));
+    struct channel_message message;
+    assert_int_equal(channel_receive(&pair->b, &message), -EAGAIN);
+    assert_int_equal(fault.calls, 2); /* the other one allocates */
 }
 
 /* What has come ahead is closed with the channel. */
@@ -286,6 +304,36 @@ static void test_more_descriptors_than_said(void **state) {
     assert_int_equal(receive(*state), -EPROTO);
 }
 
+static void test_descriptors_of_a_later_message_that_has_none(void **state) {
+    struct pair *pair = *state;
+    int fd = new_shm();
+    send_raw(pair, (uint32_t[]){4, 0, 1}, 12, NULL, 0);
+    send_raw(pair, (uint32_t[]){4, 0, 2}, 12, &fd, 1);
+    close(fd);
+    assert_int_equal(receive(pair), 0);
+    assert_int_equal(receive(pair), -EPROTO);
+}
+
+static void test_descriptors_before_their_message(void **state) {
+    struct pair *pair = *state;
+    int fd = new_shm();
+    send_raw(pair, (uint32_t[]){8, 0, 1}, 12, &fd, 1);
+    send_raw(pair, (uint32_t[]){2, 4, 1, 2}, 16, NULL, 0);
+    close(fd);
+    assert_int_equal(receive(pair), -EPROTO);
+}
+
+static void test_descriptors_behind_the_first_byte(void **state) {
+    struct pair *pair = *state;
+    int fd = new_shm();
+    const uint32_t message[] = {4, 1, 3};
+    send_raw(pair, message, 1, NULL, 0);
+    assert_int_equal(receive(pair), -EAGAIN);
+    send_raw(pair, (const uint8_t *)message + 1, 11, &fd, 1);
+    close(fd);
+    assert_int_equal(receive(pair), -EPROTO);
+}
+
 static void test_more_descriptors_than_allowed(void **state) {
     int fd = new_shm();
     int fds[CHANNEL_FDS_MAX + 1];
@@ -375,6 +423,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         TEST(test_message_and_descriptors_arrive),
         TEST(test_messages_that_came_together),
+        TEST(test_one_call_reads_many),
         TEST(test_descriptors_of_a_message_not_read),
         TEST(test_pieces),
         TEST(test_queue_is_bounded),
@@ -384,6 +433,9 @@ int main(void) {
         TEST(test_empty_message),
         TEST(test_fewer_descriptors_than_said),
         TEST(test_more_descriptors_than_said),
+        TEST(test_descriptors_of_a_later_message_that_has_none),
+        TEST(test_descriptors_before_their_message),
+        TEST(test_descriptors_behind_the_first_byte),
         TEST(test_more_descriptors_than_allowed),
         TEST(test_descriptors_in_the_middle),
         TEST(test_end_of_stream),

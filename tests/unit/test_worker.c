@@ -26,6 +26,8 @@
 #include "util/log.h"
 
 #define DEEDS "VESPER_TEST_WORKER"
+/* More than vesper handles in one turn, yet so few that it has read all of them by then. */
+#define ANSWERS 72
 
 /* ---- the worker ------------------------------------------------------------------------- */
 
@@ -76,6 +78,21 @@ static void do_deed(const char *deed) {
     }
 }
 
+/* Refuses all blobs of test_answers_that_come_at_once, with one call. */
+static void refuse_all(void) {
+    static struct {
+        struct channel_header header;
+        struct worker_blob_created created;
+    } answers[ANSWERS];
+    for (uint32_t i = 0; i < ANSWERS; i++) {
+        answers[i].header.size = sizeof(answers[i].created);
+        answers[i].created.kind = WORKER_BLOB_CREATED;
+        answers[i].created.resource_id = i + 1;
+        answers[i].created.error = -EIO;
+    }
+    platform_socket_send(PLATFORM_SPAWN_FD, answers, sizeof(answers), -1);
+}
+
 static int be_worker(const char *deed) {
     channel_init(&channel, PLATFORM_SPAWN_FD, 1 << 20, 1 << 20, NULL);
     if (!strcmp(deed, "failed")) {
@@ -94,6 +111,11 @@ static int be_worker(const char *deed) {
             pause();
         } else if (error) {
             return 0;
+        } else if (!strcmp(deed, "many")) {
+            const uint32_t *words = (const uint32_t *)(const void *)message.bytes;
+            if (words[0] == WORKER_CREATE_BLOB && words[1] == ANSWERS) {
+                refuse_all();
+            }
         } else if (*(const uint32_t *)(const void *)message.bytes == WORKER_CREATE_BLOB) {
             do_deed(deed);
         }
@@ -214,6 +236,27 @@ static void test_good_worker(void **state) {
     stop(descriptors);
 }
 
+static void test_answers_that_come_at_once(void **state) {
+    (void)state;
+    const int descriptors = count_open_descriptors();
+    char reason[256];
+    assert_int_equal(start("many", reason, sizeof(reason)), 0);
+    struct context *context;
+    assert_int_equal(worker_context_create("test", NULL, &listener, NULL, &context), 0);
+    poll(NULL, 0, 300); /* until nothing else wakes the watcher: the next spare is there */
+    for (uint32_t id = 1; id <= ANSWERS; id++) {
+        assert_int_equal(context->ops->create_blob(context, id, 0, CONTEXT_BLOB_MAPPABLE, 4096), 0);
+    }
+    pthread_mutex_lock(&heard.mutex);
+    while (heard.refused < ANSWERS) {
+        pthread_cond_wait(&heard.cond, &heard.mutex); /* for ever: meson's limit ends it */
+    }
+    assert_int_equal(heard.lost, 0);
+    pthread_mutex_unlock(&heard.mutex);
+    context->ops->destroy(context);
+    stop(descriptors);
+}
+
 static void test_worker_that_stays(void **state) {
     (void)state;
     const int descriptors = count_open_descriptors();
@@ -245,6 +288,7 @@ int main(void) {
     }
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_good_worker),
+        cmocka_unit_test(test_answers_that_come_at_once),
         cmocka_unit_test(test_hostile_workers),
         cmocka_unit_test(test_worker_that_stays),
         cmocka_unit_test(test_driver_that_cannot_be_opened),
