@@ -1,5 +1,6 @@
 /* The layer as the loader sees it: how it is found, and how instances and devices are made
- * through it. The rest of the functions are in physical.c, queues.c and memory.c. */
+ * through it. The rest of the functions are in physical.c, queues.c, memory.c and
+ * calls.c. */
 #include "layer.h"
 
 #include <stdio.h>
@@ -45,6 +46,7 @@ static VkResult note_instance(VkInstance instance, PFN_vkGetInstanceProcAddr get
     below->get = get;
     LAYER_INSTANCE_CALLS(LOAD_INSTANCE)
     below_add_instance(below);
+    counts_add_instance(1);
     return VK_SUCCESS;
 }
 
@@ -77,6 +79,7 @@ static VKAPI_ATTR void VKAPI_CALL layer_DestroyInstance(VkInstance instance,
     }
     struct below_instance *below = below_instance_of(instance);
     PFN_vkDestroyInstance destroy = below->DestroyInstance;
+    counts_check_instance(below);
     below_remove_instance(below);
     destroy(instance, allocator);
 }
@@ -139,6 +142,7 @@ static VkResult note_device(VkDevice device, PFN_vkGetDeviceProcAddr get, uint32
     pthread_mutex_init(&below->queue_mutex, NULL);
     LAYER_DEVICE_CALLS(LOAD_DEVICE)
     below_add_device(below);
+    counts_add_device(1);
     return VK_SUCCESS;
 }
 
@@ -197,6 +201,7 @@ static VKAPI_ATTR void VKAPI_CALL layer_DestroyDevice(VkDevice device,
     }
     struct below_device *below = below_device_of(device);
     PFN_vkDestroyDevice destroy = below->DestroyDevice;
+    counts_check_device(below);
     below_remove_device(below);
     destroy(device, allocator);
 }
@@ -218,9 +223,11 @@ static PFN_vkVoidFunction find_call(const char *name) {
             return calls[i].call;
         }
     }
-    PFN_vkVoidFunction call = physical_get_call(name);
+    const bool plain = profile_get()->plain;
+    PFN_vkVoidFunction call = plain ? NULL : physical_get_call(name);
+    call = call || plain ? call : memory_get_call(name);
     call = call ? call : queues_get_call(name);
-    return call ? call : memory_get_call(name);
+    return call ? call : calls_get_call(name);
 }
 
 static VKAPI_ATTR PFN_vkVoidFunction VKAPI_CALL layer_GetInstanceProcAddr(VkInstance instance,

@@ -186,10 +186,14 @@ static VKAPI_ATTR VkResult VKAPI_CALL layer_GetMemoryHostPointerPropertiesEXT(
     VkDevice device, VkExternalMemoryHandleTypeFlagBits type, const void *pointer,
     VkMemoryHostPointerPropertiesEXT *out) {
     struct below_device *below = below_device_of(device);
+    VkResult result;
+    if (trouble_comes("vkGetMemoryHostPointerPropertiesEXT", &result)) {
+        return result;
+    }
     if (!is_page_aligned(pointer)) {
         return VK_ERROR_INVALID_EXTERNAL_HANDLE;
     }
-    VkResult result = below->GetMemoryHostPointerPropertiesEXT(device, type, pointer, out);
+    result = below->GetMemoryHostPointerPropertiesEXT(device, type, pointer, out);
     bool importable = out->memoryTypeBits & (UINT32_C(1) << below->memory_type);
     out->memoryTypeBits = result >= 0 && importable ? 1 << TYPE_SHARED : 0;
     return result;

@@ -15,6 +15,10 @@ static const struct profile profiles[] = {
         .name = "kosmickrisp",
         .imports_linear_images = true,
     },
+    {
+        .name = "driver",
+        .plain = true,
+    },
 };
 
 const struct profile *profile_get(void) {
@@ -88,7 +92,8 @@ static bool is_hidden_by_variable(const char *name) {
 }
 
 bool profile_hides_extension(const char *name) {
-    for (size_t i = 0; i < sizeof(missing) / sizeof(missing[0]); i++) {
+    const size_t count = profile_get()->plain ? 0 : sizeof(missing) / sizeof(missing[0]);
+    for (size_t i = 0; i < count; i++) {
         if (matches(missing[i], name)) {
             return true;
         }
@@ -179,6 +184,9 @@ static bool asks_for_missing(const VkPhysicalDeviceFeatures *features) {
 }
 
 bool profile_refuses_features(const VkDeviceCreateInfo *info) {
+    if (profile_get()->plain) {
+        return false;
+    }
     if (info->pEnabledFeatures && asks_for_missing(info->pEnabledFeatures)) {
         return true;
     }

@@ -35,9 +35,16 @@ static VKAPI_ATTR void VKAPI_CALL layer_GetDeviceQueue2(VkDevice device,
 static VKAPI_ATTR VkResult VKAPI_CALL
 layer_CreateCommandPool(VkDevice device, const VkCommandPoolCreateInfo *info,
                         const VkAllocationCallbacks *allocator, VkCommandPool *out) {
+    struct below_device *below = below_device_of(device);
     VkCommandPoolCreateInfo real = *info;
+    VkResult result;
+    if (trouble_comes("vkCreateCommandPool", &result)) {
+        return result;
+    }
     real.queueFamilyIndex = queues_get_family(info->queueFamilyIndex);
-    return below_device_of(device)->CreateCommandPool(device, &real, allocator, out);
+    result = below->CreateCommandPool(device, &real, allocator, out);
+    counts_add_object(below, OBJECT_CommandPool, result == VK_SUCCESS);
+    return result;
 }
 
 /* ---- submission: what the caller takes for several queues is one ------------------------------ */
@@ -49,6 +56,7 @@ static VKAPI_ATTR VkResult VKAPI_CALL layer_QueueSubmit(VkQueue queue, uint32_t 
     if (trouble_comes("vkQueueSubmit", &result)) {
         return result;
     }
+    counts_add_submission();
     pthread_mutex_lock(&below->queue_mutex);
     result = below->QueueSubmit(queue, count, infos, fence);
     pthread_mutex_unlock(&below->queue_mutex);
@@ -93,10 +101,31 @@ static VKAPI_ATTR VkResult VKAPI_CALL layer_QueueBindSparse(VkQueue queue, uint3
 static VKAPI_ATTR VkResult VKAPI_CALL
 layer_CreateSwapchainKHR(VkDevice device, const VkSwapchainCreateInfoKHR *info,
                          const VkAllocationCallbacks *allocator, VkSwapchainKHR *out) {
+    struct below_device *below = below_device_of(device);
     VkResult result;
-    return trouble_comes("vkCreateSwapchainKHR", &result)
-               ? result
-               : below_device_of(device)->CreateSwapchainKHR(device, info, allocator, out);
+    if (trouble_comes("vkCreateSwapchainKHR", &result)) {
+        return result;
+    }
+    result = below->CreateSwapchainKHR(device, info, allocator, out);
+    counts_add_object(below, OBJECT_Swapchain, result == VK_SUCCESS);
+    return result;
+}
+
+static VKAPI_ATTR void VKAPI_CALL layer_DestroySwapchainKHR(
+    VkDevice device, VkSwapchainKHR swapchain, const VkAllocationCallbacks *allocator) {
+    struct below_device *below = below_device_of(device);
+    counts_add_object(below, OBJECT_Swapchain, swapchain ? -1 : 0);
+    below->DestroySwapchainKHR(device, swapchain, allocator);
+}
+
+static VKAPI_ATTR VkResult VKAPI_CALL layer_GetSwapchainImagesKHR(VkDevice device,
+                                                                  VkSwapchainKHR swapchain,
+                                                                  uint32_t *count, VkImage *out) {
+    VkResult trouble;
+    return trouble_comes("vkGetSwapchainImagesKHR", &trouble)
+               ? trouble
+               : trouble_add(trouble, below_device_of(device)->GetSwapchainImagesKHR(
+                                          device, swapchain, count, out));
 }
 
 static VKAPI_ATTR VkResult VKAPI_CALL layer_AcquireNextImageKHR(VkDevice device,
@@ -104,32 +133,34 @@ static VKAPI_ATTR VkResult VKAPI_CALL layer_AcquireNextImageKHR(VkDevice device,
                                                                 uint64_t timeout,
                                                                 VkSemaphore semaphore,
                                                                 VkFence fence, uint32_t *out) {
-    VkResult result;
-    return trouble_comes("vkAcquireNextImageKHR", &result)
-               ? result
-               : below_device_of(device)->AcquireNextImageKHR(device, swapchain, timeout, semaphore,
-                                                              fence, out);
+    VkResult trouble;
+    return trouble_comes("vkAcquireNextImageKHR", &trouble)
+               ? trouble
+               : trouble_add(trouble, below_device_of(device)->AcquireNextImageKHR(
+                                          device, swapchain, timeout, semaphore, fence, out));
 }
 
 static VKAPI_ATTR VkResult VKAPI_CALL
 layer_AcquireNextImage2KHR(VkDevice device, const VkAcquireNextImageInfoKHR *info, uint32_t *out) {
-    VkResult result;
-    return trouble_comes("vkAcquireNextImageKHR", &result)
-               ? result
-               : below_device_of(device)->AcquireNextImage2KHR(device, info, out);
+    VkResult trouble;
+    return trouble_comes("vkAcquireNextImageKHR", &trouble)
+               ? trouble
+               : trouble_add(trouble,
+                             below_device_of(device)->AcquireNextImage2KHR(device, info, out));
 }
 
 static VKAPI_ATTR VkResult VKAPI_CALL layer_QueuePresentKHR(VkQueue queue,
                                                             const VkPresentInfoKHR *info) {
     struct below_device *below = below_device_of(queue);
-    VkResult result;
-    if (trouble_comes("vkQueuePresentKHR", &result)) {
-        return result;
+    VkResult trouble;
+    if (trouble_comes("vkQueuePresentKHR", &trouble)) {
+        return trouble;
     }
+    counts_add_present();
     pthread_mutex_lock(&below->queue_mutex);
-    result = below->QueuePresentKHR(queue, info);
+    VkResult result = below->QueuePresentKHR(queue, info);
     pthread_mutex_unlock(&below->queue_mutex);
-    return result;
+    return trouble_add(trouble, result);
 }
 
 /* ---- names ---------------------------------------------------------------------------------- */
@@ -150,6 +181,8 @@ PFN_vkVoidFunction queues_get_call(const char *name) {
         ENTRY(QueueWaitIdle, QueueWaitIdle),
         ENTRY(QueueBindSparse, QueueBindSparse),
         ENTRY(CreateSwapchainKHR, CreateSwapchainKHR),
+        ENTRY(DestroySwapchainKHR, DestroySwapchainKHR),
+        ENTRY(GetSwapchainImagesKHR, GetSwapchainImagesKHR),
         ENTRY(AcquireNextImageKHR, AcquireNextImageKHR),
         ENTRY(AcquireNextImage2KHR, AcquireNextImage2KHR),
         ENTRY(QueuePresentKHR, QueuePresentKHR),
