@@ -28,7 +28,7 @@ void present_check(int good, const char *what) {
 static void make_frame(struct present_frame *frame, uint32_t width, uint32_t height) {
     *frame = (struct present_frame){.width = width, .height = height};
     for (int i = 0; i < 2; i++) {
-        void *bytes;
+        void *bytes = NULL;
         present_check(storage_create_shm("vesper-bench", 4 * (uint64_t)width * height,
                                          &frame->storages[i]) == 0 &&
                           storage_map(frame->storages[i], &bytes) == 0,
