@@ -17,7 +17,14 @@
 #define WIDTH 128
 #define HEIGHT 64
 
+/* Images of our own, which the presenter has no use for. */
+#define IMAGE_FUNCTIONS(use)                                                                       \
+    use(BindImageMemory) use(CreateImage) use(DestroyImage) use(GetImageMemoryRequirements)
+
 static struct {
+    struct {
+        IMAGE_FUNCTIONS(SCREEN_MEMBER)
+    } vk;
     struct screen_instance instance;
     VkSurfaceKHR surface;
     struct screen_gpu gpu;
@@ -65,6 +72,10 @@ static bool open_gpu(void) {
                      0);
     assert_int_equal(
         screen_gpu_open(&stage.instance, stage.surface, &stage.gpu, reason, sizeof(reason)), 0);
+    PFN_vkGetDeviceProcAddr get = stage.instance.vk.GetDeviceProcAddr;
+#define TAKE(name) stage.vk.name = (PFN_vk##name)get(stage.gpu.device, "vk" #name);
+    IMAGE_FUNCTIONS(TAKE)
+#undef TAKE
     assert_int_equal(screen_painter_open(&stage.painter, &stage.gpu), 0);
     assert_int_equal(screen_buffer_create(&stage.gpu, 8 * WIDTH * HEIGHT, &stage.picture), 0);
     assert_int_equal(screen_buffer_create(&stage.gpu, 8 * WIDTH * HEIGHT, &stage.copy), 0);
@@ -85,7 +96,7 @@ static void close_screen(void) {
                                &(struct screen_target){.view = stage.target.view,
                                                        .framebuffer = stage.target.framebuffer});
     if (stage.target.image) {
-        stage.gpu.vk.DestroyImage(stage.gpu.device, stage.target.image, NULL);
+        stage.vk.DestroyImage(stage.gpu.device, stage.target.image, NULL);
         stage.gpu.vk.FreeMemory(stage.gpu.device, stage.memory, NULL);
     }
     stage.target = (struct screen_target){0};
@@ -106,14 +117,14 @@ static void open_screen(const VkSurfaceFormatKHR *format) {
     VkImage image;
     VkMemoryRequirements needs;
     close_screen();
-    assert_int_equal(gpu->vk.CreateImage(gpu->device, &info, NULL, &image), 0);
-    gpu->vk.GetImageMemoryRequirements(gpu->device, image, &needs);
+    assert_int_equal(stage.vk.CreateImage(gpu->device, &info, NULL, &image), 0);
+    stage.vk.GetImageMemoryRequirements(gpu->device, image, &needs);
     const VkMemoryAllocateInfo memory = {.sType = VK_STRUCTURE_TYPE_MEMORY_ALLOCATE_INFO,
                                          .allocationSize = needs.size,
                                          .memoryTypeIndex =
                                              screen_gpu_find_memory(gpu, needs.memoryTypeBits, 0)};
     assert_int_equal(gpu->vk.AllocateMemory(gpu->device, &memory, NULL, &stage.memory), 0);
-    assert_int_equal(gpu->vk.BindImageMemory(gpu->device, image, stage.memory, 0), 0);
+    assert_int_equal(stage.vk.BindImageMemory(gpu->device, image, stage.memory, 0), 0);
     assert_int_equal(screen_painter_set_format(&stage.painter, format), 0);
     assert_int_equal(
         screen_painter_make_target(&stage.painter, image, WIDTH, HEIGHT, &stage.target), 0);

@@ -24,21 +24,21 @@
     use(GetPhysicalDeviceSurfaceSupportKHR)
 #define SCREEN_DEVICE_FUNCTIONS(use)                                                              \
     use(AcquireNextImageKHR) use(AllocateCommandBuffers) use(AllocateDescriptorSets)              \
-    use(AllocateMemory) use(BeginCommandBuffer) use(BindBufferMemory) use(BindImageMemory)        \
-    use(CmdBeginRenderPass) use(CmdBindDescriptorSets) use(CmdBindPipeline) use(CmdCopyBuffer)    \
-    use(CmdCopyBufferToImage) use(CmdCopyImageToBuffer) use(CmdDraw) use(CmdEndRenderPass) use(CmdPipelineBarrier)          \
+    use(AllocateMemory) use(BeginCommandBuffer) use(BindBufferMemory) use(CmdBeginRenderPass)     \
+    use(CmdBindDescriptorSets) use(CmdBindPipeline) use(CmdCopyBuffer) use(CmdCopyBufferToImage)  \
+    use(CmdCopyImageToBuffer) use(CmdDraw) use(CmdEndRenderPass) use(CmdPipelineBarrier)          \
     use(CmdPushConstants) use(CmdSetScissor) use(CmdSetViewport) use(CreateBuffer)                \
     use(CreateCommandPool) use(CreateDescriptorPool) use(CreateDescriptorSetLayout)               \
-    use(CreateFence) use(CreateFramebuffer) use(CreateGraphicsPipelines) use(CreateImage)         \
-    use(CreateImageView) use(CreatePipelineLayout) use(CreateRenderPass) use(CreateShaderModule)  \
+    use(CreateFence) use(CreateFramebuffer) use(CreateGraphicsPipelines) use(CreateImageView)     \
+    use(CreatePipelineLayout) use(CreateRenderPass) use(CreateShaderModule)                       \
     use(CreateSwapchainKHR) use(DestroyBuffer) use(DestroyCommandPool)                            \
     use(DestroyDescriptorPool) use(DestroyDescriptorSetLayout) use(DestroyDevice)                 \
-    use(DestroyFence) use(DestroyFramebuffer) use(DestroyImage) use(DestroyImageView)             \
-    use(DestroyPipeline) use(DestroyPipelineLayout) use(DestroyRenderPass)                        \
-    use(DestroyShaderModule) use(DestroySwapchainKHR) use(EndCommandBuffer) use(FreeMemory)       \
-    use(GetBufferMemoryRequirements) use(GetDeviceQueue) use(GetImageMemoryRequirements)          \
-    use(GetSwapchainImagesKHR) use(MapMemory) use(QueuePresentKHR) use(QueueSubmit)               \
-    use(DeviceWaitIdle) use(ResetFences) use(UpdateDescriptorSets) use(WaitForFences)
+    use(DestroyFence) use(DestroyFramebuffer) use(DestroyImageView) use(DestroyPipeline)          \
+    use(DestroyPipelineLayout) use(DestroyRenderPass) use(DestroyShaderModule)                    \
+    use(DestroySwapchainKHR) use(DeviceWaitIdle) use(EndCommandBuffer) use(FreeMemory)            \
+    use(GetBufferMemoryRequirements) use(GetDeviceQueue) use(GetSwapchainImagesKHR)               \
+    use(MapMemory) use(QueuePresentKHR) use(QueueSubmit) use(ResetFences)                         \
+    use(UpdateDescriptorSets) use(WaitForFences)
 /* clang-format on */
 
 #define SCREEN_MEMBER(name) PFN_vk##name name;
@@ -90,7 +90,8 @@ void screen_gpu_rest(struct screen_gpu *gpu);
 /* After everything made of it. One that is not open is ignored. */
 void screen_gpu_close(struct screen_gpu *gpu);
 
-/* Hands work to the drawing queue, `fence` following it. One thread at a time. */
+/* Hands work to the drawing queue, `fence` following it. One thread at a time. VK_NOT_READY, and nothing
+ * was done: the device has one queue, and another thread presents on it, which may take long. */
 VkResult screen_gpu_submit(struct screen_gpu *gpu, VkCommandBuffer commands, VkFence fence);
 
 /* The first type of `types` (bits) with all of `wanted`; UINT32_MAX: none. */

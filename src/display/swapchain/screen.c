@@ -7,8 +7,9 @@
 
 /* How long the thread may not hear of anything else. */
 #define ACQUIRE_NS UINT64_C(250000000)
-/* A screen that refuses every image is asked again at this rate. */
+/* A screen that refuses every image is asked again at this rate, and not for ever. */
 #define OUTDATED_MAX 8
+#define OUTDATED_LIMIT 40
 #define RETRY_NS UINT64_C(100000000)
 
 enum step {
@@ -36,11 +37,16 @@ static void note_failure(struct screen *screen, const char *what, VkResult resul
     screen->failed = true;
 }
 
-/* The chain does not fit any more; one that never fits is built at a bounded rate. */
-static void note_outdated(struct screen *screen) {
+/* The chain does not fit any more; one that never fits is built at a bounded rate, and has failed if the
+ * window rests meanwhile. One without pixels (VK_NOT_READY) is waited for. */
+static void note_outdated(struct screen *screen, const char *what, VkResult result) {
     screen->rebuild = true;
-    if (++screen->outdated > OUTDATED_MAX) {
+    screen->outdated += result != VK_NOT_READY;
+    if (result == VK_NOT_READY || screen->outdated > OUTDATED_MAX) {
         screen->retry_ns = platform_now_ns() + RETRY_NS;
+    }
+    if (screen->outdated > OUTDATED_LIMIT) {
+        note_failure(screen, what, result);
     }
 }
 
@@ -136,6 +142,7 @@ static void open_step(struct screen *screen) {
         screen->state = SCREEN_OPEN;
         screen->rebuild = screen->wanted = true;
         screen->retry_ns = 0;
+        screen->outdated = 0;
         return;
     }
     close_all(screen);
@@ -199,7 +206,7 @@ static void build_step(struct screen *screen) {
     const VkResult result = screen_chain_build(&screen->chain, width, height, content);
     pthread_mutex_lock(&screen->mutex);
     if (result == VK_NOT_READY || result == VK_ERROR_OUT_OF_DATE_KHR) {
-        note_outdated(screen);
+        note_outdated(screen, "vkCreateSwapchainKHR", result);
     } else if (result) {
         note_failure(screen, "building a swapchain", result);
     } else {
@@ -217,7 +224,7 @@ static void acquire_step(struct screen *screen) {
         return;
     }
     if (result == VK_ERROR_OUT_OF_DATE_KHR) {
-        note_outdated(screen);
+        note_outdated(screen, "vkAcquireNextImageKHR", result);
     } else if (result < VK_SUCCESS) {
         note_failure(screen, "vkAcquireNextImageKHR", result);
     } else {
@@ -239,7 +246,7 @@ static void present_step(struct screen *screen) {
     pthread_mutex_lock(&screen->mutex);
     screen->image_state = SCREEN_IMAGE_NONE;
     if (result == VK_ERROR_OUT_OF_DATE_KHR) {
-        note_outdated(screen);
+        note_outdated(screen, "vkQueuePresentKHR", result);
     } else if (result < VK_SUCCESS) {
         note_failure(screen, "vkQueuePresentKHR", result);
     } else {
@@ -352,6 +359,7 @@ void screen_resize(struct screen *screen, uint32_t width, uint32_t height) {
         screen->height = height;
         screen->rebuild = true;
         screen->retry_ns = 0;
+        screen->outdated = 0;
     }
     change(screen);
     pthread_mutex_unlock(&screen->mutex);
