@@ -207,8 +207,8 @@ VkResult screen_gpu_submit(struct screen_gpu *gpu, VkCommandBuffer commands, VkF
                                  .commandBufferCount = 1,
                                  .pCommandBuffers = &commands};
     const bool shared = gpu->draw_queue == gpu->present_queue;
-    if (shared) {
-        pthread_mutex_lock(&gpu->queue_mutex);
+    if (shared && pthread_mutex_trylock(&gpu->queue_mutex)) {
+        return VK_NOT_READY;
     }
     const VkResult result = gpu->vk.QueueSubmit(gpu->draw_queue, 1, &submit, fence);
     if (shared) {

@@ -87,7 +87,8 @@ struct screen_job {
  * shaders reach. */
 VkResult screen_painter_draw(struct screen_painter *painter, const struct screen_job *job);
 
-/* Copies rows between buffers and waits, as above. `count`: 1 or more. */
+/* Copies rows between buffers and waits, as above. `count`: 1 or more. VK_NOT_READY: see
+ * screen_gpu_submit. */
 VkResult screen_painter_copy(struct screen_painter *painter, const struct screen_buffer *from,
                              const struct screen_buffer *to, const VkBufferCopy *regions,
                              uint32_t count);

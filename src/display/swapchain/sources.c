@@ -206,10 +206,11 @@ VkResult screen_sources_keep(struct screen_sources *sources, const struct displa
     if (result) {
         return result;
     }
-    *out_staged = !screen_sources_import(sources, view, &from);
-    if (!*out_staged) {
-        result = keep_by_gpu(sources, &from, damage);
-    } else {
+    result = screen_sources_import(sources, view, &from) ? keep_by_gpu(sources, &from, damage)
+                                                         : VK_NOT_READY;
+    *out_staged = result == VK_NOT_READY;
+    if (*out_staged) {
+        result = VK_SUCCESS;
         for (uint32_t i = 0; i < damage->count; i++) {
             keep_rect(sources, view, &damage->rects[i]);
         }

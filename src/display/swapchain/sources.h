@@ -43,7 +43,8 @@ void screen_sources_forget(struct screen_sources *sources);
 
 /* Copies the view's pixels inside `damage` (rectangles of the view) into the kept copy, which must have
  * held this view's size before, unless all of it is damaged. By the GPU where the memory can be
- * imported, *out_staged being false, else by the processor. */
+ * imported and its queue is free, *out_staged being false, else by the processor: a flush does not wait
+ * for a present call. */
 VkResult screen_sources_keep(struct screen_sources *sources, const struct display_view *view,
                              const struct display_damage *damage, struct screen_pixels *out,
                              bool *out_staged);
