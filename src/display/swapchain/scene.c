@@ -215,6 +215,9 @@ static const struct display_update *answer_with_image(struct screen_scene *scene
     clear_answer(scene);
     scene->answer.ticket = scene->ticket;
     scene->ticket = 0;
+    /* The image has the cursor in it; one that the processor composed before is not to be there twice. */
+    scene->answer.cursor_image_new = true;
+    scene->answer.cursor.visible = false;
     if (view_words(scene->copy.bytes, scene->copy_width, scene->copy_height,
                    get_image_format(scene->copy_format.format),
                    screen_offer_colour(&scene->copy_format) == DISPLAY_COLOUR_PQ,
