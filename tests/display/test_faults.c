@@ -29,7 +29,7 @@ struct fault_call {
 #include "fault_calls.h"
 
 enum { CALLS = sizeof(fault_calls) / sizeof(fault_calls[0]), TRIES = 5 };
-static struct CMUnitTest tests[CALLS];
+static struct CMUnitTest tests[CALLS + 1];
 
 static const struct stand_options options = {.scanout_count = 1, .read_images = true};
 static const struct canvas_shape shape = {.format = PRESENTER_XRGB8888, .width = 48, .height = 32};
@@ -297,6 +297,47 @@ static void test_faults(void **state) {
     }
 }
 
+/* ---- a device that is lost, whatever it is asked ------------------------------------------------ */
+
+/* Rules for all calls of a device that may say so. */
+static void list_lost(char *out, size_t size) {
+    *out = '\0';
+    for (int i = 0; i < CALLS; i++) {
+        const struct fault_call *call = &fault_calls[i];
+        for (uint32_t j = 0; j < call->count; j++) {
+            if (call->results[j] == VK_ERROR_DEVICE_LOST && strcmp(call->name, "vkCreateDevice")) {
+                const size_t length = strlen(out);
+                snprintf(out + length, size - length, "%s%s:0:%d", length ? "," : "", call->name,
+                         (int)VK_ERROR_DEVICE_LOST);
+            }
+        }
+    }
+}
+
+static void test_lost_device(void **state) {
+    struct play *play = make_play();
+    const struct left before = count_left();
+    char fail[512];
+    (void)state;
+    list_lost(fail, sizeof(fail));
+    assert_non_null(strstr(fail, "vkWaitForFences"));
+    stand_control()->set_trouble(NULL);
+    assert_true(stand_open(&play->stand, &options));
+    stand_open_window(&play->stand, 0);
+    act(play);
+    stand_control()->set_trouble(fail);
+    act(play);
+    assert_true(screens_is_by_processor(play->stand.screens, 0));
+    stand_control()->set_trouble(NULL);
+    recover(play);
+    stand_control()->set_trouble(fail);
+    act(play);
+    stand_close(&play->stand);
+    stand_control()->set_trouble(NULL);
+    check_left(&before);
+    free_play(play);
+}
+
 int main(int argc, char **argv) {
     char reason[256];
     if (renderer_open_driver(reason, sizeof(reason))) {
@@ -311,9 +352,10 @@ int main(int argc, char **argv) {
                                        .test_func = test_faults,
                                        .initial_state = (void *)(uintptr_t)&fault_calls[i]};
     }
+    tests[CALLS] = (struct CMUnitTest)cmocka_unit_test(test_lost_device);
     if (argc == 2) {
         cmocka_set_test_filter(argv[1]);
     }
-    const int failed = _cmocka_run_group_tests("faults", tests, CALLS, NULL, NULL);
+    const int failed = _cmocka_run_group_tests("faults", tests, CALLS + 1, NULL, NULL);
     return failed ? 1 : 0;
 }
