@@ -11,7 +11,8 @@ help:
 	@echo 'make check-sanitize  the same under sanitizers, and fuzz for 30 seconds per target'
 	@echo 'make fuzz            fuzz for FUZZ_SECONDS=$(FUZZ_SECONDS) per target'
 	@echo 'make bench           measure against native and against the peer server'
-	@echo 'make bench-display   how long a frame takes to the screen, beside memcpy and a staging buffer'
+	@echo 'make bench-display   how long a frame takes to the screen, beside memcpy and a staging buffer;'
+	@echo '                     what a slow or failing display does to off-screen work'
 	@echo 'make bench-vm        the same in a machine, against QEMU'\''s own virtio-gpu-gl'
 	@echo 'make soak            boot a machine SOAK_BOOTS=$(SOAK_BOOTS) times; nothing may grow'
 	@echo 'make build           build only (build/release)'
@@ -47,6 +48,7 @@ bench-vm:
 bench-display:
 	@tools/env tools/build release
 	@tools/env bash -c 'VK_DRIVER_FILES=$$VESPER_ICD_DIR/lvp-backports.json build/release/bench/vesper-bench-present'
+	@tools/env bench/run_beside_display
 
 soak:
 	@tools/env tools/build release
