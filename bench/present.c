@@ -14,9 +14,10 @@
 
 enum { ROUNDS = 31 };
 
-static const struct present_way *const ways[] = {&present_memcpy, &present_zero_copy, &present_kept,
-                                                 &present_software, &present_notes};
-enum { WAYS = sizeof(ways) / sizeof(ways[0]) };
+static const struct present_way *const ways[] = {&present_memcpy, &present_zero_copy,
+                                                 &present_kept,   &present_software,
+                                                 &present_notes,  &present_notes_mapped};
+enum { MEMCPY, NOTES = 4, WAYS = sizeof(ways) / sizeof(ways[0]) };
 
 void present_check(int good, const char *what) {
     if (!good) {
@@ -71,8 +72,8 @@ static void measure(uint32_t width, uint32_t height) {
         }
     }
     printf("\n%u x %u, %d rounds\n%-44s %12s %12s %10s %10s\n", width, height, ROUNDS, "",
-           "answered us", "presented us", "/ memcpy", "/ staging");
-    const double copy = median_us(presented[0]), notes = median_us(presented[WAYS - 1]);
+           "answered us", "presented us", "/ memcpy", "/ forks");
+    const double copy = median_us(presented[MEMCPY]), notes = median_us(presented[NOTES]);
     for (int i = 0; i < WAYS; i++) {
         if (!states[i]) {
             printf("%-44s not here\n", ways[i]->name);

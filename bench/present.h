@@ -27,7 +27,7 @@ struct present_way {
 };
 
 extern const struct present_way present_zero_copy, present_kept, present_software, present_notes,
-    present_memcpy;
+    present_notes_mapped, present_memcpy;
 
 /* Ends the program with a message where `good` is false. */
 void present_check(int good, const char *what);

@@ -1,5 +1,6 @@
-/* The path without imports: the frame is copied to a staging buffer, from there to the image of a
- * swapchain, and every step is waited for. */
+/* The path without imports: the frame's memory is mapped, copied to a staging buffer, from there to the
+ * image of a swapchain, and every step is waited for. Also with memory that stays mapped. */
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -12,6 +13,7 @@
 
 struct notes {
     const struct present_frame *frame;
+    bool stays_mapped;
     struct screen_instance instance;
     struct screen_gpu gpu;
     VkSurfaceKHR surface;
@@ -126,12 +128,33 @@ static void copy_to_image(struct notes *notes, VkImage image) {
                   "copying to an image");
 }
 
+static void *open_notes_mapped(const struct present_frame *frame) {
+    struct notes *notes = open_notes(frame);
+    if (notes) {
+        notes->stays_mapped = true;
+    }
+    return notes;
+}
+
+static void copy_to_staging(const struct notes *notes, uint32_t picture) {
+    const uint64_t size = notes->staging.size;
+    void *bytes = notes->frame->pixels[picture];
+    if (!notes->stays_mapped) {
+        const int fd = storage_get_fd(notes->frame->storages[picture]);
+        present_check(platform_map_shared(fd, size, &bytes) == 0, "mapping a frame");
+    }
+    memcpy(notes->staging.bytes, bytes, size);
+    if (!notes->stays_mapped) {
+        platform_unmap(bytes, size);
+    }
+}
+
 static void show(void *state, uint32_t number, struct present_times *out) {
     struct notes *notes = state;
     struct screen_gpu *gpu = &notes->gpu;
     uint32_t image = 0;
     const uint64_t start_ns = platform_now_ns();
-    memcpy(notes->staging.bytes, notes->frame->pixels[number % 2], notes->staging.size);
+    copy_to_staging(notes, number % 2);
     out->answered = platform_now_ns() - start_ns;
     present_check(!gpu->vk.ResetFences(gpu->device, 1, &notes->fence) &&
                       gpu->vk.AcquireNextImageKHR(gpu->device, notes->swapchain, UINT64_MAX,
@@ -161,5 +184,7 @@ static void close_notes(void *state) {
     free(notes);
 }
 
-const struct present_way present_notes = {"staging buffer, image, unbounded waits", open_notes,
+const struct present_way present_notes = {"map, staging buffer, image, unbounded waits", open_notes,
                                           show, close_notes};
+const struct present_way present_notes_mapped = {"the same, with memory that stays mapped",
+                                                 open_notes_mapped, show, close_notes};
