@@ -4,7 +4,9 @@
  * `NAME VALUE UNIT` per figure.
  *
  * `--only submit|memory|flips` leaves the others out, `--live N` ends the growth at N mappings
- * (5000), `--size BYTES` is the size of each (65536).
+ * (5000), `--size BYTES` is the size of each (65536).  With `--host` (drm/common/script.h) it asks
+ * for `mark NAME` before and after the rounds of memory, so that the host can tell where the time
+ * went.
  */
 #include <errno.h>
 #include <poll.h>
@@ -12,9 +14,11 @@
 #include <string.h>
 
 #include "common/framebuffer.h"
+#include "common/script.h"
 #include "common/venus.h"
 
 enum { SUBMITS = 2000, ROUNDS = 200, FLIPS = 300, LIVE_MOST = 100000 };
+enum { NEW_SIZES = 50, SIZE_STEP = 4096 };
 
 static int compare(const void *a, const void *b) {
     const double x = *(const double *)a, y = *(const double *)b;
@@ -51,15 +55,17 @@ static void measure_submit(const struct guest *g) {
 
 struct live {
     const struct guest *g;
+    struct script script;
     VkDeviceSize size;
     uint32_t type, count;
     VkDeviceMemory memories[LIVE_MOST];
 };
 
-static VkResult allocate_and_map(const struct live *live, VkDeviceMemory *memory) {
+static VkResult allocate_and_map(const struct live *live, VkDeviceSize size,
+                                 VkDeviceMemory *memory) {
     const VkMemoryAllocateInfo info = {
         .sType = VK_STRUCTURE_TYPE_MEMORY_ALLOCATE_INFO,
-        .allocationSize = live->size,
+        .allocationSize = size,
         .memoryTypeIndex = live->type,
     };
     VkResult result = vkAllocateMemory(live->g->device, &info, NULL, memory);
@@ -81,7 +87,7 @@ static bool grow(struct live *live, uint32_t count) {
     const uint32_t before = live->count;
     const double start = guest_now();
     while (live->count < count) {
-        VkResult result = allocate_and_map(live, &live->memories[live->count]);
+        VkResult result = allocate_and_map(live, live->size, &live->memories[live->count]);
         if (result != VK_SUCCESS) {
             guest_say("live_mappings_cap %u %s", live->count, guest_result_name(result));
             return false;
@@ -96,12 +102,24 @@ static bool grow(struct live *live, uint32_t count) {
     return true;
 }
 
-static bool measure_round(struct live *live, uint32_t count) {
+static void mark(struct live *live, const char *name) {
+    if (live->script.folder) {
+        script_ask(&live->script, "mark %s", name);
+        script_wait(&live->script);
+    }
+}
+
+/* `count` rounds; each of another size than those before where `step` is not 0. */
+static bool measure_rounds(struct live *live, const char *what, uint32_t count, uint32_t step) {
     static double times[ROUNDS];
-    for (uint32_t i = 0; i < ROUNDS; i++) {
+    char name[64];
+    snprintf(name, sizeof(name), "%s_beside_%u", what, live->count);
+    mark(live, name);
+    for (uint32_t i = 0; i < count; i++) {
         VkDeviceMemory memory;
         const double start = guest_now();
-        VkResult result = allocate_and_map(live, &memory);
+        VkResult result =
+            allocate_and_map(live, live->size + (i + 1) * (VkDeviceSize)step, &memory);
         if (result != VK_SUCCESS) {
             guest_say("live_mappings_cap %u %s", live->count, guest_result_name(result));
             return false;
@@ -109,9 +127,8 @@ static bool measure_round(struct live *live, uint32_t count) {
         vkFreeMemory(live->g->device, memory, NULL);
         times[i] = (guest_now() - start) * 1e6;
     }
-    char name[64];
-    snprintf(name, sizeof(name), "allocate_map_free_beside_%u", count);
-    report(name, median(times, ROUNDS), "us");
+    mark(live, name);
+    report(name, median(times, count), "us");
     return true;
 }
 
@@ -124,9 +141,11 @@ static void measure_memory(const struct guest *g) {
         .size = guest_option_number(g, "--size", 65536, 1u << 30),
         .type = guest_memory_type(g, UINT32_MAX, GUEST_HOST_MEMORY),
     };
+    script_init(&live.script, g);
     bool go_on = true;
     for (uint32_t i = 0; i < GUEST_COUNT(steps) && steps[i] <= most && go_on; i++) {
-        go_on = grow(&live, steps[i]) && measure_round(&live, steps[i]);
+        go_on = grow(&live, steps[i]) && measure_rounds(&live, "allocate_map_free", ROUNDS, 0) &&
+                measure_rounds(&live, "new_size_map_free", NEW_SIZES, SIZE_STEP);
     }
     const double start = guest_now();
     for (uint32_t i = 0; i < live.count; i++) {
