@@ -14,11 +14,11 @@ struct storage {
     enum storage_kind kind;
     enum storage_caching caching;
     int fd;
-    uint64_t size;
+    uint64_t size, number;
     _Atomic(void *) pointer; /* NULL: not mapped yet */
 };
 
-static _Atomic(uint64_t) live_count, live_bytes;
+static _Atomic(uint64_t) live_count, live_bytes, last_number;
 
 static struct storage *storage_new(int fd, enum storage_kind kind, enum storage_caching caching,
                                    uint64_t size) {
@@ -31,6 +31,7 @@ static struct storage *storage_new(int fd, enum storage_kind kind, enum storage_
     storage->caching = caching;
     storage->fd = fd;
     storage->size = size;
+    storage->number = atomic_fetch_add_explicit(&last_number, 1, memory_order_relaxed) + 1;
     atomic_init(&storage->pointer, NULL);
     atomic_fetch_add_explicit(&live_count, 1, memory_order_relaxed);
     atomic_fetch_add_explicit(&live_bytes, size, memory_order_relaxed);
@@ -111,6 +112,14 @@ uint64_t storage_get_size(const struct storage *storage) {
 
 int storage_get_fd(const struct storage *storage) {
     return storage->fd;
+}
+
+uint64_t storage_get_number(const struct storage *storage) {
+    return storage->number;
+}
+
+void storage_set_number(struct storage *storage, uint64_t number) {
+    storage->number = number;
 }
 
 /* Addresses are reserved generously, then the aligned part of them becomes the mapping. Not with

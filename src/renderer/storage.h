@@ -48,6 +48,12 @@ int storage_map(struct storage *storage, void **out_pointer);
  * mapped already, elsewhere. */
 int storage_map_aligned(struct storage *storage, uint64_t alignment, void **out_pointer);
 
+/* By which processes that pass a storage to each other know it again: unique among those that this
+ * process has made; what it was told, where it wraps another's. Never 0 but where that was told. */
+uint64_t storage_get_number(const struct storage *storage);
+/* Before anybody else has the storage. */
+void storage_set_number(struct storage *storage, uint64_t number);
+
 /* Count and bytes of all storages alive in this process, for messages. */
 void storage_get_totals(uint64_t *out_count, uint64_t *out_bytes);
 

@@ -1,0 +1,47 @@
+/* Storage that a context may use again: shared memory of memories that it has freed, for further
+ * ones of the same size. No new pages are cleared and imported then, and a mapping that the guest's
+ * region still has of it need not be made again. Bounded; the oldest goes first. Storage is known by
+ * its number. Any thread. */
+#ifndef VESPER_RENDERER_STORAGE_POOL_H
+#define VESPER_RENDERER_STORAGE_POOL_H
+
+#include <pthread.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "renderer/storage.h"
+
+#define STORAGE_POOL_COUNT_MAX 64
+#define STORAGE_POOL_BYTES_MAX (UINT64_C(16) << 20)
+
+struct storage_pool_expected {
+    uint64_t number, size;
+};
+
+struct storage_pool {
+    pthread_mutex_t mutex;
+    pthread_cond_t cond; /* something was given that is expected */
+    uint32_t count;
+    uint64_t bytes;
+    struct storage *storages[STORAGE_POOL_COUNT_MAX]; /* a reference each; oldest first */
+    bool gives; /* whoever gives storage does so in time, as far as is known */
+    uint32_t expected_count;
+    struct storage_pool_expected expected[STORAGE_POOL_COUNT_MAX];
+};
+
+void storage_pool_init(struct storage_pool *pool);
+void storage_pool_finish(struct storage_pool *pool);
+
+/* Keeps shared memory, with a reference of its own; ignores what is too large, or of another kind.
+ * Nobody may use it any more. */
+void storage_pool_give(struct storage_pool *pool, struct storage *storage);
+/* `storage` is about to be given, or has been: its memory is freed, its resource goes. */
+void storage_pool_expect(struct storage_pool *pool, const struct storage *storage);
+/* Storage of exactly `size` bytes with the pool's reference, of several the one that came last;
+ * NULL: there is none. Waits for what is expected in that size, no longer than a new mapping would
+ * take. What was in it is still there. */
+struct storage *storage_pool_take(struct storage_pool *pool, uint64_t size);
+/* The storage of that number with the pool's reference; NULL: it is not there. */
+struct storage *storage_pool_take_numbered(struct storage_pool *pool, uint64_t number);
+
+#endif
