@@ -23,6 +23,10 @@ static int empty_detach(struct context *context, uint32_t resource_id) {
     return 0;
 }
 
+static void empty_reuse(struct context *context, struct storage *storage) {
+    (void)context, (void)storage;
+}
+
 static int empty_fence(struct context *context, uint32_t ring_idx, uint64_t fence_id) {
     (void)context, (void)ring_idx, (void)fence_id;
     return -ENOTSUP;
@@ -37,6 +41,7 @@ static const struct context_ops empty_ops = {
     .create_blob = empty_create_blob,
     .attach = empty_attach,
     .detach = empty_detach,
+    .reuse = empty_reuse,
     .fence = empty_fence,
     .destroy = empty_destroy,
 };

@@ -164,6 +164,20 @@ static int worker_detach(struct context *context, uint32_t resource_id) {
     return send_locked(from(context), &message, sizeof(message), NULL, 0, -1);
 }
 
+static void worker_reuse(struct context *context, struct storage *storage) {
+    struct worker *worker = from(context);
+    if (storage_get_kind(storage) != STORAGE_SHM) {
+        return;
+    }
+    const struct worker_reuse message = {
+        .kind = WORKER_REUSE,
+        .number = storage_get_number(storage),
+        .size = storage_get_size(storage),
+    };
+    storage_pool_give(&worker->returned, storage);
+    send_locked(worker, &message, sizeof(message), NULL, 0, storage_get_fd(storage));
+}
+
 static int worker_fence(struct context *context, uint32_t ring_idx, uint64_t fence_id) {
     struct worker *worker = from(context);
     if (ring_idx >= CONTEXT_RING_IDX_COUNT) {
@@ -207,6 +221,7 @@ static const struct context_ops worker_ops = {
     .create_blob = worker_create_blob,
     .attach = worker_attach,
     .detach = worker_detach,
+    .reuse = worker_reuse,
     .fence = worker_fence,
     .destroy = worker_destroy,
 };
@@ -242,8 +257,24 @@ static int wrap_storage(const struct worker_blob_created *created, int fd, struc
         close(fd);
         return -EPROTO;
     }
-    return storage_wrap_fd(fd, (enum storage_kind)created->storage_kind,
-                           (enum storage_caching)created->caching, created->size, out);
+    int error = storage_wrap_fd(fd, (enum storage_kind)created->storage_kind,
+                                (enum storage_caching)created->caching, created->size, out);
+    if (!error) {
+        storage_set_number(*out, created->number);
+    }
+    return error;
+}
+
+/* The storage that the worker was told to use again, where it says that this is it; else what it
+ * gave now. It had both: whichever it is, it gains nothing by a lie. */
+static struct storage *recognize(struct worker *worker, struct storage *storage) {
+    struct storage *known =
+        storage_pool_take_numbered(&worker->returned, storage_get_number(storage));
+    if (!known) {
+        return storage;
+    }
+    storage_unref(storage);
+    return known;
 }
 
 static int handle_blob_created(struct worker *worker, struct channel_message *message) {
@@ -265,6 +296,7 @@ static int handle_blob_created(struct worker *worker, struct channel_message *me
     if (error) {
         return error;
     }
+    storage = recognize(worker, storage);
     answer_blob(worker, storage, 0, NULL);
     storage_unref(storage);
     return 0;
@@ -481,6 +513,7 @@ void worker_free(struct worker *worker) {
         free(blob);
     }
     channel_finish(&worker->channel);
+    storage_pool_finish(&worker->returned);
     if (worker->fences) {
         platform_unmap(worker->fences, sizeof(struct worker_fence_page));
     }
@@ -509,6 +542,7 @@ int worker_start(const char *program, enum platform_sandbox sandbox,
     worker->watcher = watcher;
     worker->sandbox = sandbox;
     worker->last = &worker->first;
+    storage_pool_init(&worker->returned);
     worker->pipe = (struct platform_wake){-1, -1};
     worker->fence_fd = -1;
     worker->kill_ns = UINT64_MAX;

@@ -12,6 +12,7 @@
 #include "ipc/worker_protocol.h"
 #include "platform/platform.h"
 #include "platform/sandbox.h"
+#include "renderer/storage_pool.h"
 
 struct worker_blob; /* a create_blob not answered yet */
 
@@ -46,6 +47,7 @@ struct worker {
     char reason[WORKER_REASON_BYTES]; /* why the driver cannot be opened, or the context is lost */
     struct worker_blob *first, **last;
     uint32_t blob_count;
+    struct storage_pool returned; /* what it was told to use again, as far as it may still do so */
     uint64_t asked[CONTEXT_RING_IDX_COUNT], told[CONTEXT_RING_IDX_COUNT];
     uint64_t outstanding; /* bit N: asked[N] > told[N] */
 };

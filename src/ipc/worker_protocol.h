@@ -2,7 +2,8 @@
  * structs, submit's followed by its bytes. Both are built from the same source on the same machine;
  * WORKER_PROTOCOL keeps binaries of different builds apart.
  *
- * vesper → worker: hello (first, once), submit, create_blob, attach, detach, fence.
+ * vesper → worker: hello (first, once), submit, create_blob, attach, detach, reuse,
+ * fence.
  * worker → vesper: ready or failed (first, once, without being asked), blob_created, lost. */
 #ifndef VESPER_IPC_WORKER_PROTOCOL_H
 #define VESPER_IPC_WORKER_PROTOCOL_H
@@ -12,7 +13,7 @@
 
 #include "renderer/context.h"
 
-#define WORKER_PROTOCOL 1
+#define WORKER_PROTOCOL 2
 
 #define WORKER_NAME_BYTES 104
 #define WORKER_REASON_BYTES 512
@@ -23,6 +24,7 @@ enum worker_message_kind {
     WORKER_CREATE_BLOB,
     WORKER_ATTACH, /* descriptor: the storage's */
     WORKER_DETACH,
+    WORKER_REUSE, /* descriptor: the storage's */
     WORKER_FENCE,
     WORKER_READY,
     WORKER_FAILED,
@@ -57,6 +59,12 @@ struct worker_detach {
     uint32_t kind, resource_id;
 };
 
+/* Of shared memory that the worker made: with the number that it gave it. */
+struct worker_reuse {
+    uint32_t kind, reserved;
+    uint64_t number, size;
+};
+
 struct worker_fence {
     uint32_t kind, ring_idx;
     uint64_t fence_id;
@@ -77,6 +85,7 @@ struct worker_blob_created {
     int32_t error; /* 0 or a negative errno */
     uint32_t storage_kind, caching, reserved;
     uint64_t size;
+    uint64_t number; /* of the storage: that of a reuse, where it is that one again */
     char reason[128]; /* ended by NUL; where error is not 0 */
 };
 

@@ -101,6 +101,7 @@ static void blob_created(void *user, uint32_t resource_id, struct storage *stora
         message.storage_kind = storage_get_kind(storage);
         message.caching = storage_get_caching(storage);
         message.size = storage_get_size(storage);
+        message.number = storage_get_number(storage);
     } else {
         snprintf(message.reason, sizeof(message.reason), "%s", reason ? reason : "refused");
     }
@@ -234,6 +235,23 @@ static int handle_detach(struct server *server, const struct channel_message *me
     return error ? error : server->context->ops->detach(server->context, detach.resource_id);
 }
 
+static int handle_reuse(struct server *server, struct channel_message *message) {
+    struct worker_reuse reuse = {0};
+    int error = load(message, &reuse, sizeof(reuse));
+    if (error || message->fd_count != 1) {
+        return -EPROTO;
+    }
+    struct storage *storage;
+    error = storage_wrap_fd(message->fds[0], STORAGE_SHM, STORAGE_CACHED, reuse.size, &storage);
+    message->fds[0] = -1;
+    if (!error) {
+        storage_set_number(storage, reuse.number);
+        server->context->ops->reuse(server->context, storage);
+        storage_unref(storage);
+    }
+    return error;
+}
+
 static int handle_fence(struct server *server, const struct channel_message *message) {
     struct worker_fence fence;
     int error = load(message, &fence, sizeof(fence));
@@ -264,6 +282,8 @@ static int handle(struct server *server, struct channel_message *message) {
         return handle_attach(server, message);
     case WORKER_DETACH:
         return handle_detach(server, message);
+    case WORKER_REUSE:
+        return handle_reuse(server, message);
     case WORKER_FENCE:
         return handle_fence(server, message);
     default:

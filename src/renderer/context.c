@@ -138,6 +138,10 @@ static int context_detach(struct context *context, uint32_t resource_id) {
     return executor_detach(&from(context)->executor, resource_id);
 }
 
+static void context_reuse(struct context *context, struct storage *storage) {
+    storage_pool_give(&from(context)->pool, storage);
+}
+
 static int context_fence(struct context *context, uint32_t ring_idx, uint64_t fence_id) {
     return executor_fence(&from(context)->executor, ring_idx, fence_id);
 }
@@ -178,6 +182,7 @@ static void context_destroy(struct context *base) {
     destroy_leftovers(context);
     executor_finish(&context->executor);
     resource_table_finish(&context->resources);
+    storage_pool_finish(&context->pool);
     objects_finish(&context->objects);
     timelines_finish(&context->timelines);
     pthread_mutex_destroy(&context->ring_mutex);
@@ -190,6 +195,7 @@ static const struct context_ops context_ops = {
     .create_blob = context_create_blob,
     .attach = context_attach,
     .detach = context_detach,
+    .reuse = context_reuse,
     .fence = context_fence,
     .destroy = context_destroy,
 };
@@ -245,6 +251,7 @@ static int create(const char *name, const struct context_limits *limits,
     if (error) {
         goto error_resources;
     }
+    storage_pool_init(&context->pool);
     error = timelines_init(&context->timelines);
     if (error) {
         goto error_timelines;
@@ -260,6 +267,7 @@ static int create(const char *name, const struct context_limits *limits,
 error_executor:
     timelines_finish(&context->timelines);
 error_timelines:
+    storage_pool_finish(&context->pool);
     resource_table_finish(&context->resources);
 error_resources:
     objects_finish(&context->objects);

@@ -141,8 +141,12 @@ void vn_handle_vkAllocateMemory(struct vn_stream *s, struct vn_vkAllocateMemory 
  * waiting ring can make long; what it holds is given back now, unless the context stream is just
  * exporting it. */
 static void release_early(struct memory *memory) {
-    if (atomic_exchange(&memory->export_state, MEMORY_FREED) != MEMORY_EXPORTING) {
+    const int state = atomic_exchange(&memory->export_state, MEMORY_FREED);
+    if (state != MEMORY_EXPORTING) {
         struct storage *storage = memory->storage;
+        if (state == MEMORY_EXPORTED && memory->comes_back) {
+            storage_pool_expect(&memory->context->pool, storage);
+        }
         memory->storage = NULL;
         storage_unref(storage);
         uncount_bytes(memory);
@@ -232,6 +236,7 @@ static int export_once(struct memory *memory, uint32_t flags, uint64_t size,
                    : refuse(-EBUSY, "the memory has become a blob before", out_reason);
     }
     int error = take_storage(memory, flags, size, out_storage, out_reason);
+    memory->comes_back = !error && memory->storage && flags == CONTEXT_BLOB_MAPPABLE;
     state = MEMORY_EXPORTING; /* unless it was freed meanwhile */
     atomic_compare_exchange_strong(&memory->export_state, &state,
                                    error ? MEMORY_NOT_EXPORTED : MEMORY_EXPORTED);

@@ -23,6 +23,9 @@ struct memory {
     bool shareable;          /* may become a blob: mappable, or exportable by the strategy */
     struct storage *storage; /* own reference; NULL where it is made at export time */
     _Atomic(int) export_state;
+    /* Became a blob that nobody else can have: its storage comes back once the guest drops that.
+     * Written while MEMORY_EXPORTING. */
+    bool comes_back;
     /* Bytes counted in the context's memory_bytes. */
     struct renderer_context *context;
     uint64_t counted_bytes;

@@ -7,6 +7,7 @@
 #include "renderer/device.h"
 #include "renderer/memory_plan.h"
 #include "renderer/memory_strategy.h"
+#include "renderer/renderer.h"
 #include "util/log.h"
 
 static VkDevice handle_of(const struct device *device) {
@@ -84,6 +85,35 @@ static VkResult import_pointer(struct device *device, const VkMemoryAllocateInfo
     return device->table.AllocateMemory(handle_of(device), &info, NULL, out_memory);
 }
 
+/* New shared memory at an address that the driver takes; else a log line says what is short. */
+static int create_storage(uint64_t alignment, uint64_t size, struct storage **out,
+                          void **out_pointer) {
+    int error = storage_create_shm("vesper-memory", size, out);
+    if (error) {
+        log_shortage("no shared memory", error, size);
+        return error;
+    }
+    error = storage_map_aligned(*out, alignment, out_pointer);
+    if (error) {
+        storage_unref(*out);
+        log_shortage("shared memory cannot be mapped", error, size);
+    }
+    return error;
+}
+
+/* The same, or what the context may use again, unless another device's driver had it at an address
+ * that is none for this one. */
+static int get_storage(struct device *device, uint64_t size, struct storage **out,
+                       void **out_pointer) {
+    const uint64_t alignment = device->physical->memory.size_alignment;
+    *out = storage_pool_take(&device->context->pool, size);
+    if (*out && storage_map_aligned(*out, alignment, out_pointer) == 0) {
+        return 0;
+    }
+    storage_unref(*out);
+    return create_storage(alignment, size, out, out_pointer);
+}
+
 static VkResult host_import_allocate(struct device *device, const VkMemoryAllocateInfo *info,
                                      VkDeviceMemory *out_memory, struct storage **out_storage) {
     uint64_t size;
@@ -91,16 +121,9 @@ static VkResult host_import_allocate(struct device *device, const VkMemoryAlloca
         return VK_ERROR_OUT_OF_DEVICE_MEMORY;
     }
     struct storage *storage;
-    int error = storage_create_shm("vesper-memory", size, &storage);
-    if (error) {
-        log_shortage("no shared memory", error, size);
-        return result_of(error);
-    }
     void *pointer;
-    error = storage_map_aligned(storage, device->physical->memory.size_alignment, &pointer);
+    int error = get_storage(device, size, &storage, &pointer);
     if (error) {
-        storage_unref(storage);
-        log_shortage("shared memory cannot be mapped", error, size);
         return result_of(error);
     }
     VkResult result = import_pointer(device, info, pointer, size, out_memory);

@@ -6,6 +6,7 @@
 #include "renderer/executor.h"
 #include "renderer/objects.h"
 #include "renderer/resource.h"
+#include "renderer/storage_pool.h"
 #include "renderer/stream.h"
 #include "renderer/timeline.h"
 
@@ -22,6 +23,7 @@ struct renderer_context {
     _Atomic(bool) lost;
     struct objects objects;
     struct resource_table resources;
+    struct storage_pool pool;
     struct executor executor;
     struct timelines timelines;
 

@@ -54,6 +54,10 @@ static int fake_detach(struct context *context, uint32_t resource_id) {
     return 0;
 }
 
+static void fake_reuse(struct context *context, struct storage *storage) {
+    note(context, (struct fake_call){.kind = FAKE_REUSE, .value = storage_get_size(storage)});
+}
+
 static int fake_fence(struct context *context, uint32_t ring_idx, uint64_t fence_id) {
     struct fake_context *fake = from(context);
     assert_true(ring_idx < CONTEXT_RING_IDX_COUNT);
@@ -80,6 +84,7 @@ static const struct context_ops fake_ops = {
     .create_blob = fake_create_blob,
     .attach = fake_attach,
     .detach = fake_detach,
+    .reuse = fake_reuse,
     .fence = fake_fence,
     .destroy = fake_destroy,
 };

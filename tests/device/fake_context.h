@@ -12,7 +12,14 @@
 
 #define FAKE_CALLS_MAX 4096
 
-enum fake_call_kind { FAKE_SUBMIT, FAKE_CREATE_BLOB, FAKE_ATTACH, FAKE_DETACH, FAKE_FENCE };
+enum fake_call_kind {
+    FAKE_SUBMIT,
+    FAKE_CREATE_BLOB,
+    FAKE_ATTACH,
+    FAKE_DETACH,
+    FAKE_REUSE,
+    FAKE_FENCE,
+};
 
 struct fake_call {
     enum fake_call_kind kind;

@@ -63,6 +63,11 @@ static int fuzz_detach(struct context *context, uint32_t resource_id) {
     return 0;
 }
 
+static void fuzz_reuse(struct context *context, struct storage *storage) {
+    (void)context;
+    need(storage_get_size(storage) > 0, "storage");
+}
+
 static int fuzz_fence(struct context *context, uint32_t ring_idx, uint64_t fence_id) {
     need(ring_idx < CONTEXT_RING_IDX_COUNT && fence_id > from(context)->fences[ring_idx],
          "fences that grow");
@@ -82,6 +87,7 @@ static const struct context_ops fuzz_context_ops = {
     .create_blob = fuzz_create_blob,
     .attach = fuzz_attach,
     .detach = fuzz_detach,
+    .reuse = fuzz_reuse,
     .fence = fuzz_fence,
     .destroy = fuzz_destroy,
 };

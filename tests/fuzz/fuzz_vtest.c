@@ -55,6 +55,10 @@ static int quick_detach(struct context *context, uint32_t resource_id) {
     return inner(context)->ops->detach(inner(context), resource_id);
 }
 
+static void quick_reuse(struct context *context, struct storage *storage) {
+    inner(context)->ops->reuse(inner(context), storage);
+}
+
 static int quick_fence(struct context *context, uint32_t ring_idx, uint64_t fence_id) {
     return inner(context)->ops->fence(inner(context), ring_idx, fence_id);
 }
@@ -69,6 +73,7 @@ static const struct context_ops quick_ops = {
     .create_blob = quick_create_blob,
     .attach = quick_attach,
     .detach = quick_detach,
+    .reuse = quick_reuse,
     .fence = quick_fence,
     .destroy = quick_destroy,
 };

@@ -160,6 +160,11 @@ static int relay_detach(struct context *context, uint32_t resource_id) {
     return ask(context, (struct request){.kind = DETACH, .id = resource_id}, NULL);
 }
 
+static void relay_reuse(struct context *context, struct storage *storage) {
+    struct relay *relay = (struct relay *)context;
+    relay->direct->ops->reuse(relay->direct, storage); /* any thread */
+}
+
 static int relay_fence(struct context *context, uint32_t ring_idx, uint64_t fence_id) {
     return ask(context, (struct request){.kind = FENCE, .id = ring_idx, .number = fence_id}, NULL);
 }
@@ -189,6 +194,7 @@ static const struct context_ops relay_ops = {
     .create_blob = relay_create_blob,
     .attach = relay_attach,
     .detach = relay_detach,
+    .reuse = relay_reuse,
     .fence = relay_fence,
     .destroy = relay_destroy,
 };

@@ -12,6 +12,7 @@
 #include "../unit/open_descriptors.h"
 #include "expect.h"
 #include "platform/platform.h"
+#include "renderer/storage_pool.h"
 #include "spy_driver.h"
 
 #define DEVICE ID(VkDevice, GUEST_DEVICE)
@@ -174,6 +175,89 @@ static void test_unknown_resources_cannot_be_imported(void **state) {
                       "the context has no such resource");
 }
 
+/* ---- storage that comes back -------------------------------------------------------------- */
+
+/* Makes memory of 8192 bytes and a blob of it; the storage, a reference. */
+static struct storage *make_blob(struct guest *g, uint64_t id, uint32_t flags) {
+    struct storage *storage;
+    assert_int_equal(guest_allocate_memory(g->context_stream, id, 0, 8192), VK_SUCCESS);
+    assert_int_equal(guest_create_blob(g, RESOURCE, id, flags, 8192, &storage), 0);
+    return storage;
+}
+
+static void end_blob(struct guest *g, uint64_t id) {
+    guest_detach(g, RESOURCE);
+    write_free(g->context_stream, id);
+    assert_true(guest_finish(g->context_stream));
+}
+
+static void test_storage_given_back_is_used_again(void **state) {
+    (void)state;
+    struct guest *g = guest_create_open(NULL);
+    struct storage *first = make_blob(g, MEMORY, MAPPABLE);
+    void *bytes;
+    assert_int_equal(storage_map(first, &bytes), 0);
+    memset(bytes, 0x5a, 8192);
+    end_blob(g, MEMORY);
+    struct storage *second = make_blob(g, MEMORY + 1, MAPPABLE); /* not given back: not used */
+    assert_ptr_not_equal(second, first);
+    end_blob(g, MEMORY + 1);
+
+    g->context->ops->reuse(g->context, first);
+    assert_int_equal(guest_allocate_memory(g->context_stream, MEMORY + 2, 0, 16384), VK_SUCCESS);
+    struct storage *again = make_blob(g, MEMORY + 3, MAPPABLE); /* another size does not take it */
+    assert_ptr_equal(again, first);
+    assert_int_equal(((uint8_t *)bytes)[8191], 0x5a); /* the program's own bytes */
+    end_blob(g, MEMORY + 3);
+    storage_unref(again);
+    again = make_blob(g, MEMORY + 4, MAPPABLE); /* given back once, used once */
+    assert_ptr_not_equal(again, first);
+    storage_unref(again);
+    storage_unref(second);
+    storage_unref(first);
+    guest_destroy(g);
+}
+
+/* Another program's context does not get it. */
+static void test_storage_stays_in_its_context(void **state) {
+    (void)state;
+    struct guest *g = guest_create_open(NULL), *other = guest_create_open(NULL);
+    struct storage *first = make_blob(g, MEMORY, MAPPABLE);
+    end_blob(g, MEMORY);
+    g->context->ops->reuse(g->context, first);
+    struct storage *others = make_blob(other, MEMORY, MAPPABLE);
+    assert_ptr_not_equal(others, first);
+    void *bytes;
+    assert_int_equal(storage_map(others, &bytes), 0);
+    assert_int_equal(((uint8_t *)bytes)[0], 0);
+    storage_unref(others);
+    storage_unref(first);
+    guest_destroy(g);
+    guest_destroy(other);
+}
+
+/* What a guest frees again and again without an end of its resources is not kept. */
+static void test_storage_is_kept_within_bounds(void **state) {
+    (void)state;
+    uint64_t before, after, bytes;
+    struct guest *g = guest_create_open(NULL);
+    guest_flush(g);
+    storage_get_totals(&before, &bytes);
+    for (uint32_t i = 0; i < 200; i++) {
+        struct storage *storage;
+        assert_int_equal(storage_create_shm("vesper-test", 4096, &storage), 0);
+        g->context->ops->reuse(g->context, storage);
+        storage_unref(storage);
+    }
+    storage_get_totals(&after, &bytes);
+    assert_true(after - before == STORAGE_POOL_COUNT_MAX);
+    /* A driver that fails to import it costs that one, and nothing else. */
+    spy_fail("vkAllocateMemory", 1, VK_ERROR_INVALID_EXTERNAL_HANDLE);
+    assert_true(guest_allocate_memory(g->context_stream, MEMORY, 0, 4096) < 0);
+    assert_int_equal(guest_allocate_memory(g->context_stream, MEMORY + 1, 0, 4096), VK_SUCCESS);
+    guest_destroy(g);
+}
+
 enum { MAPPINGS = 1000 };
 
 static void test_a_thousand_mappings_live_at_once(void **state) {
@@ -224,6 +308,9 @@ int main(void) {
         cmocka_unit_test_setup(test_bad_allocations_are_results, expect_reset),
         cmocka_unit_test_setup(test_a_blob_outlives_its_memory, expect_reset),
         cmocka_unit_test_setup(test_unknown_resources_cannot_be_imported, expect_reset),
+        cmocka_unit_test_setup(test_storage_given_back_is_used_again, expect_reset),
+        cmocka_unit_test_setup(test_storage_stays_in_its_context, expect_reset),
+        cmocka_unit_test_setup(test_storage_is_kept_within_bounds, expect_reset),
         cmocka_unit_test_setup(test_a_thousand_mappings_live_at_once, expect_reset),
     };
     return cmocka_run_group_tests(tests, expect_setup, expect_teardown);

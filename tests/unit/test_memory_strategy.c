@@ -19,6 +19,7 @@
 #include "renderer/device.h"
 #include "renderer/memory_plan.h"
 #include "renderer/memory_strategy.h"
+#include "renderer/renderer.h"
 #include "util/log.h"
 #include "venus_tables.h"
 
@@ -290,6 +291,7 @@ static bool make_plan(struct memory_plan *plan, const VkExtensionProperties *ext
 }
 
 struct rig {
+    struct renderer_context context;
     struct physical_device physical;
     struct device device;
 };
@@ -299,6 +301,8 @@ static void make_device(struct rig *rig, const VkExtensionProperties *extensions
     assert_true(make_plan(&rig->physical.memory, extensions, count));
     atomic_init(&rig->device.object.handle, 0xdef1ce);
     rig->device.physical = &rig->physical;
+    rig->device.context = &rig->context;
+    storage_pool_init(&rig->context.pool);
     vn_device_table_init(&rig->device.table, (VkDevice)(uintptr_t)0xdef1ce, get_device_proc);
 }
 
@@ -547,6 +551,43 @@ static void test_import_keeps_the_chain(void **state) {
     storage_unref(storage);
 }
 
+/* What the context may use again is taken where it is at an address that the driver takes. */
+static void test_import_uses_storage_again(void **state) {
+    (void)state;
+    add_type(VISIBLE | COHERENT);
+    driver.import_alignment = 16 * platform_page_size();
+    struct rig rig;
+    make_device(&rig, host_import_extension, 1);
+    const VkMemoryAllocateInfo info = allocate_info(NULL, 1, 0);
+    VkDeviceMemory memory;
+    struct storage *kept[64], *storage, *first;
+    void *pointer;
+    /* Some of these are at no multiple of 16 pages; the driver asserts that it sees none of them. */
+    for (int i = 0; i < 64; i++) {
+        assert_int_equal(storage_create_shm("vesper-test", driver.import_alignment, &kept[i]), 0);
+        assert_int_equal(storage_map(kept[i], &pointer), 0);
+        storage_pool_give(&rig.context.pool, kept[i]);
+        storage_unref(kept[i]);
+    }
+    for (int i = 0; i < 64; i++) {
+        assert_int_equal(
+            memory_strategy_host_import.allocate(&rig.device, &info, &memory, &storage),
+            VK_SUCCESS);
+        free_memory(NULL, memory, NULL);
+        storage_unref(storage);
+    }
+    assert_int_equal(memory_strategy_host_import.allocate(&rig.device, &info, &memory, &first),
+                     VK_SUCCESS);
+    free_memory(NULL, memory, NULL);
+    storage_pool_give(&rig.context.pool, first);
+    assert_int_equal(memory_strategy_host_import.allocate(&rig.device, &info, &memory, &storage),
+                     VK_SUCCESS);
+    assert_ptr_equal(storage, first);
+    free_memory(NULL, memory, NULL);
+    storage_unref(storage);
+    storage_unref(first);
+}
+
 static void test_import_failures_leave_nothing(void **state) {
     (void)state;
     add_type(VISIBLE | COHERENT);
@@ -757,6 +798,7 @@ int main(void) {
         TEST(test_import_respects_large_alignment),
         TEST(test_sizes_of_a_smaller_page),
         TEST(test_import_keeps_the_chain),
+        TEST(test_import_uses_storage_again),
         TEST(test_import_failures_leave_nothing),
         TEST(test_import_of_resources),
         TEST(test_dma_buf_exports_what_it_allocates),

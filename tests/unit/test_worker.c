@@ -23,6 +23,7 @@
 #include "open_descriptors.h"
 #include "platform/platform.h"
 #include "renderer/storage.h"
+#include "renderer/storage_pool.h"
 #include "util/log.h"
 
 #define DEEDS "VESPER_TEST_WORKER"
@@ -35,6 +36,17 @@ static struct channel channel;
 
 static void say(const void *bytes, size_t size, int fd) {
     channel_send(&channel, bytes, size, NULL, 0, &fd, fd >= 0 ? 1 : 0);
+}
+
+static void say_numbered(uint32_t resource_id, uint64_t number, int fd) {
+    const struct worker_blob_created created = {
+        .kind = WORKER_BLOB_CREATED,
+        .resource_id = resource_id,
+        .caching = STORAGE_CACHED,
+        .size = 4096,
+        .number = number,
+    };
+    say(&created, sizeof(created), fd);
 }
 
 static void say_blob(uint32_t resource_id, uint64_t size, int fd) {
@@ -75,6 +87,8 @@ static void do_deed(const char *deed) {
         raise(SIGKILL);
     } else if (!strcmp(deed, "good")) {
         say_blob(7, 4096, sealed);
+    } else if (!strcmp(deed, "again")) {
+        say_numbered(7, 11, sealed); /* always the same, whatever comes back */
     }
 }
 
@@ -129,6 +143,7 @@ static struct {
     pthread_cond_t cond;
     int lost, blobs, refused;
     uint64_t retired;
+    struct storage *storage; /* of the last blob: a reference */
     char reason[256];
 } heard;
 
@@ -137,6 +152,8 @@ static void blob_created(void *user, uint32_t resource_id, struct storage *stora
     (void)user, (void)error, (void)reason, (void)resource_id;
     pthread_mutex_lock(&heard.mutex);
     heard.blobs += storage != NULL;
+    storage_unref(heard.storage);
+    heard.storage = storage ? storage_ref(storage) : NULL;
     heard.refused += storage == NULL;
     pthread_cond_broadcast(&heard.cond);
     pthread_mutex_unlock(&heard.mutex);
@@ -176,6 +193,8 @@ static int start(const char *deed, char *reason, size_t size) {
 /* Every process is reaped, every descriptor closed. */
 static void stop(int descriptors) {
     worker_pool_stop();
+    storage_unref(heard.storage);
+    heard.storage = NULL;
     assert_int_equal(waitpid(-1, NULL, WNOHANG), -1);
     assert_int_equal(errno, ECHILD);
     assert_int_equal(count_open_descriptors(), descriptors);
@@ -257,6 +276,47 @@ static void test_answers_that_come_at_once(void **state) {
     stop(descriptors);
 }
 
+static struct storage *wait_blobs(int count) {
+    pthread_mutex_lock(&heard.mutex);
+    while (heard.blobs < count) {
+        pthread_cond_wait(&heard.cond, &heard.mutex);
+    }
+    struct storage *storage = heard.storage;
+    pthread_mutex_unlock(&heard.mutex);
+    return storage;
+}
+
+/* What it was told to use again is known by its number, once; what it was not, is not. */
+static void test_storage_used_again(void **state) {
+    (void)state;
+    const int descriptors = count_open_descriptors();
+    char reason[256];
+    assert_int_equal(start("again", reason, sizeof(reason)), 0);
+    struct context *context = ask();
+    struct storage *first = storage_ref(wait_blobs(1));
+    assert_true(storage_get_number(first) == 11);
+    assert_int_equal(context->ops->create_blob(context, 7, 0, CONTEXT_BLOB_MAPPABLE, 4096), 0);
+    assert_ptr_not_equal(wait_blobs(2), first); /* it claims to, but nobody told it */
+    context->ops->reuse(context, first);
+    assert_int_equal(context->ops->create_blob(context, 7, 0, CONTEXT_BLOB_MAPPABLE, 4096), 0);
+    assert_ptr_equal(wait_blobs(3), first);
+    assert_int_equal(context->ops->create_blob(context, 7, 0, CONTEXT_BLOB_MAPPABLE, 4096), 0);
+    assert_ptr_not_equal(wait_blobs(4), first);
+    for (int i = 0; i < 1000; i++) { /* never used again: what is kept for that is bounded */
+        struct storage *storage;
+        assert_int_equal(storage_create_shm("vesper-test", 4096, &storage), 0);
+        context->ops->reuse(context, storage);
+        storage_unref(storage);
+    }
+    uint64_t count, bytes;
+    storage_get_totals(&count, &bytes);
+    assert_true(count <= STORAGE_POOL_COUNT_MAX + 2);
+    assert_int_equal(heard.lost, 0);
+    storage_unref(first);
+    context->ops->destroy(context);
+    stop(descriptors);
+}
+
 static void test_worker_that_stays(void **state) {
     (void)state;
     const int descriptors = count_open_descriptors();
@@ -290,6 +350,7 @@ int main(void) {
         cmocka_unit_test(test_good_worker),
         cmocka_unit_test(test_answers_that_come_at_once),
         cmocka_unit_test(test_hostile_workers),
+        cmocka_unit_test(test_storage_used_again),
         cmocka_unit_test(test_worker_that_stays),
         cmocka_unit_test(test_driver_that_cannot_be_opened),
     };

@@ -402,6 +402,11 @@ static int fake_detach(struct context *base, uint32_t resource_id) {
     return push(base, &(struct job){.kind = JOB_DETACH, .id = resource_id}, NULL, 0);
 }
 
+/* Nobody gives any back. */
+static void fake_reuse(struct context *base, struct storage *storage) {
+    (void)base, (void)storage;
+}
+
 static int fake_fence(struct context *base, uint32_t ring_idx, uint64_t fence_id) {
     return push(base, &(struct job){.kind = JOB_FENCE, .id = ring_idx, .fence_id = fence_id}, NULL,
                 0);
@@ -429,6 +434,7 @@ static const struct context_ops fake_ops = {
     .create_blob = fake_create_blob,
     .attach = fake_attach,
     .detach = fake_detach,
+    .reuse = fake_reuse,
     .fence = fake_fence,
     .destroy = fake_destroy,
 };

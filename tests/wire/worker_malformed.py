@@ -16,8 +16,9 @@ import unittest
 import wire_test
 
 SPAWN_FD = 3
-PROTOCOL = 1
-(HELLO, SUBMIT, CREATE_BLOB, ATTACH, DETACH, FENCE, READY, FAILED, BLOB_CREATED, LOST) = range(1, 11)
+PROTOCOL = 2
+(HELLO, SUBMIT, CREATE_BLOB, ATTACH, DETACH, REUSE, FENCE, READY, FAILED, BLOB_CREATED,
+ LOST) = range(1, 12)
 SENTENCE = "vesper broke the protocol or its channel: "
 
 HELLO_FORMAT = "=II QQQIIQB7x i104s4x"
@@ -42,6 +43,10 @@ def attach(resource=8, kind=0, caching=1, size=4096):
 
 def detach(resource):
     return struct.pack("=II", DETACH, resource)
+
+
+def reuse(number=1, size=4096):
+    return struct.pack("=IIQQ", REUSE, 0, number, size)
 
 
 def fence(ring_idx=0, number=1):
@@ -198,8 +203,8 @@ class Malformed(unittest.TestCase):
         self.expect_end(worker, "a descriptor in the middle of a header")
 
     def test_before_hello(self):
-        for kind in (SUBMIT, CREATE_BLOB, ATTACH, DETACH, FENCE, READY, FAILED, BLOB_CREATED, LOST,
-                     0, 77, 0xFFFFFFFF):
+        for kind in (SUBMIT, CREATE_BLOB, ATTACH, DETACH, REUSE, FENCE, READY, FAILED, BLOB_CREATED,
+                     LOST, 0, 77, 0xFFFFFFFF):
             self.refused(f"kind {kind} before hello", struct.pack("=II", kind, 0))
 
     def test_hello(self):
@@ -208,7 +213,7 @@ class Malformed(unittest.TestCase):
         self.addCleanup(os.close, folder)
         self.refused("too short", hello()[:-1], (page, writing))
         self.refused("too long", hello() + b"\0", (page, writing))
-        self.refused("another protocol", hello(protocol=2), (page, writing))
+        self.refused("another protocol", hello(protocol=1), (page, writing))
         self.refused("a switch that is neither", hello(limits=(0, 0, 0, 0, 0, 0, 7)),
                      (page, writing))
         self.refused("no descriptor", hello())
@@ -243,6 +248,12 @@ class Malformed(unittest.TestCase):
         self.refused_later("an unknown caching", attach(caching=99), (page,))
         self.refused_later("a pipe", attach(), (self.pipe()[0],))
         self.refused_later("half a detach", detach(1)[:-1])
+        self.refused_later("half a reuse", reuse()[:-8], (page,))
+        self.refused_later("a reuse of nothing", reuse())
+        self.refused_later("a reuse of two", reuse(), (page, page))
+        self.refused_later("a reuse of more than the file has", reuse(size=1 << 40), (page,))
+        self.refused_later("a reuse of no bytes", reuse(size=0), (page,))
+        self.refused_later("a reuse of a pipe", reuse(), (self.pipe()[0],))
         self.refused_later("half a fence", fence()[:-1])
         self.refused_later("a fence beyond all", fence(ring_idx=64))
         self.refused_later("a fence far beyond all", fence(ring_idx=0xFFFFFFFF))
@@ -255,6 +266,8 @@ class Malformed(unittest.TestCase):
         worker.send(create_blob(size=2**63))
         self.assertEqual(worker.receive_kind(), BLOB_CREATED)
         worker.send(detach(12345))
+        worker.send(reuse(number=0), (self.memory(),))
+        worker.send(reuse(number=2**64 - 1), (self.memory(),))
         worker.send(fence(number=5))
         self.assertTrue(wire_test.becomes_readable(reading))
         worker.send(submit(b"\xff" * 64))
