@@ -97,6 +97,9 @@ void gpu_ctx_attach_resource(struct device *device, struct gpu_request *request)
     }
     struct gpu_attachment *attachment = find_attachment(context, resource);
     if (!attachment) {
+        if (context->serial != resource->maker_serial) {
+            resource->maker_serial = 0;
+        }
         attachment = gpu_attachment_create(context, resource);
         int error = attachment ? attach_storage(attachment) : -ENOMEM;
         if (error) {

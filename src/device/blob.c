@@ -164,6 +164,12 @@ void gpu_resource_create_blob(struct device *device, struct gpu_request *request
 
 /* ---- the context's answer ---------------------------------------------------------------- */
 
+/* Memory that the guest cannot share: what it means to share is SHAREABLE, too. */
+static bool may_be_reused(const struct wire_create_blob *create) {
+    return create->blob_mem == WIRE_BLOB_HOST3D && create->blob_id != 0 &&
+           create->blob_flags == CONTEXT_BLOB_MAPPABLE;
+}
+
 /* Makes a resource of what the context gave. 0 or a negative errno. */
 static int take_storage(struct device *device, struct gpu_context *context,
                         struct gpu_request *request) {
@@ -179,6 +185,10 @@ static int take_storage(struct device *device, struct gpu_context *context,
         return -ENOMEM;
     }
     attachment->in_context = true;
+    if (may_be_reused(gpu_request_as(request, wire_create_blob))) {
+        resource->maker_id = (uint32_t)context->entry.id;
+        resource->maker_serial = context->serial;
+    }
     attachment->count = request->blob_attaches;
     return 0;
 }

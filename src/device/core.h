@@ -39,6 +39,7 @@ struct device {
     uint64_t last_flush_token;
 
     struct id_table resources, contexts;
+    uint64_t last_context_serial;
     struct gpu_mappings mappings;
     uint32_t scanout_count;
     struct gpu_scanout scanouts[WIRE_SCANOUTS_MAX];

@@ -108,6 +108,7 @@ void gpu_ctx_create(struct device *device, struct gpu_request *request) {
         gpu_reaper_take(&device->reaper, &context->reaper);
         return;
     }
+    context->serial = ++device->last_context_serial;
     gpu_count(&device->counters.contexts, 1);
     gpu_request_succeed(device, request);
 }

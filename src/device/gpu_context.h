@@ -30,6 +30,7 @@ struct gpu_context {
     struct context *context;
     struct gpu_mailbox mailbox;
     struct gpu_reaper_item reaper;
+    uint64_t serial; /* unlike its number, never used again; ≥ 1 */
     char label[100]; /* for messages */
     bool lost;
     char lost_reason[256];

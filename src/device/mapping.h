@@ -1,7 +1,8 @@
 /* Which storage is mapped where in the host-visible region.
  *
  * A mapping costs the front end about a millisecond, and as much again to take away. So what the
- * guest unmaps is retained for a while: the same storage at the same place is there again at once.
+ * guest unmaps is retained for a while: the same storage at the same place is there again at once, as
+ * it often is where a context uses storage again (the contract's `reuse`).
  * Retained mappings make way lazily: for a new one that overlaps, for the limit, and beyond
  * a bound on their number and bytes. Device thread. */
 #ifndef VESPER_DEVICE_MAPPING_H

@@ -58,6 +58,16 @@ void gpu_resource_free(struct device *device, struct gpu_resource *resource) {
     free(resource);
 }
 
+/* Storage that only its context ever had goes back to it, once the guest has no resource of it: so
+ * no handle, file or mapping of a program is left. */
+static void give_back(struct device *device, struct gpu_resource *resource) {
+    struct gpu_context *context = gpu_context_find(device, resource->maker_id);
+    if (resource->maker_serial && context && context->serial == resource->maker_serial &&
+        !context->lost) {
+        context->context->ops->reuse(context->context, resource->storage);
+    }
+}
+
 void gpu_resource_destroy(struct device *device, struct gpu_resource *resource) {
     for (uint32_t scanouts = resource->scanouts; scanouts; scanouts &= scanouts - 1) {
         gpu_scanout_disable(device, (uint32_t)__builtin_ctz(scanouts));
@@ -69,6 +79,7 @@ void gpu_resource_destroy(struct device *device, struct gpu_resource *resource) 
         gpu_mappings_unmap(&device->mappings, resource->mapping);
         gpu_count(&device->counters.mappings, -1U);
     }
+    give_back(device, resource);
     id_table_remove(&device->resources, &resource->entry);
     gpu_count(&device->counters.resources, -1U);
     gpu_resource_free(device, resource);
@@ -129,6 +140,7 @@ void gpu_resource_assign_uuid(struct device *device, struct gpu_request *request
         gpu_refuse(device, request, WIRE_ERR_UNSPEC, "no random numbers: %s", strerror(errno));
         return;
     }
+    resource->maker_serial = 0;
     gpu_request_succeed_with(device, request, WIRE_OK_RESOURCE_UUID, resource->uuid,
                              sizeof(resource->uuid));
 }

@@ -24,13 +24,17 @@ struct gpu_resource {
     struct pages *backing;   /* guest memory: a reference; NULL: none */
     struct gpu_mapping *mapping; /* NULL: not mapped */
     struct gpu_attachment *attachments;
+    /* The context that made the storage, while nobody else has had the resource: it may use the storage
+     * again. The serial is 0 elsewhere. */
+    uint32_t maker_id;
+    uint64_t maker_serial;
     uint32_t scanouts; /* bit N: shown on scanout N */
     bool has_uuid;
     uint8_t uuid[16];
     /* Of 2D resources: */
     const struct gpu_format *format;
     uint32_t width, height; /* pixels; rows are 4 × width bytes */
-    uint8_t *pixels;        /* the storage, mapped */
+    uint8_t *pixels; /* the storage, mapped */
 };
 
 /* NULL: no such resource. */

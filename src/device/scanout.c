@@ -40,6 +40,7 @@ static void show(struct device *device, struct gpu_request *request, uint32_t in
     const struct presenter_rect source = {rect->x, rect->y, rect->width, rect->height};
     struct gpu_scanout *scanout = &device->scanouts[index];
     forget_source(device, index);
+    resource->maker_serial = 0;
     int error = presenter->ops->attach(presenter, index, picture, &source);
     if (error) {
         gpu_refuse(device, request, gpu_error_code(error),
