@@ -18,7 +18,7 @@
 #include "common/venus.h"
 
 enum { SUBMITS = 2000, ROUNDS = 200, FLIPS = 300, LIVE_MOST = 100000 };
-enum { NEW_SIZES = 50, SIZE_STEP = 4096 };
+enum { NEW_SIZES = 50, SIZE_STEP = 4096, BULK = 100, BULKS = 10 };
 
 static int compare(const void *a, const void *b) {
     const double x = *(const double *)a, y = *(const double *)b;
@@ -132,6 +132,30 @@ static bool measure_rounds(struct live *live, const char *what, uint32_t count, 
     return true;
 }
 
+/* Many at once, freed together, again and again. */
+static bool measure_bulk(struct live *live) {
+    static double times[BULKS];
+    static VkDeviceMemory memories[BULK];
+    mark(live, "bulk_allocate_map_free");
+    for (uint32_t i = 0; i < BULKS; i++) {
+        const double start = guest_now();
+        for (uint32_t j = 0; j < BULK; j++) {
+            VkResult result = allocate_and_map(live, live->size, &memories[j]);
+            if (result != VK_SUCCESS) {
+                guest_say("live_mappings_cap %u %s", j, guest_result_name(result));
+                return false;
+            }
+        }
+        for (uint32_t j = 0; j < BULK; j++) {
+            vkFreeMemory(live->g->device, memories[j], NULL);
+        }
+        times[i] = (guest_now() - start) * 1e6 / BULK;
+    }
+    mark(live, "bulk_allocate_map_free");
+    report("bulk_allocate_map_free", median(times, BULKS), "us");
+    return true;
+}
+
 static void measure_memory(const struct guest *g) {
     static struct live live;
     const uint32_t steps[] = {0, 1, 100, 1000, 5000, LIVE_MOST};
@@ -153,6 +177,9 @@ static void measure_memory(const struct guest *g) {
     }
     if (live.count) {
         report("free_each", (guest_now() - start) * 1e6 / live.count, "us");
+    }
+    if (go_on && most >= BULK) {
+        measure_bulk(&live);
     }
 }
 
