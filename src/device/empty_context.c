@@ -23,8 +23,8 @@ static int empty_detach(struct context *context, uint32_t resource_id) {
     return 0;
 }
 
-static void empty_reuse(struct context *context, struct storage *storage) {
-    (void)context, (void)storage;
+static void empty_reuse(struct context *context, struct storage *storage, uint64_t place) {
+    (void)context, (void)storage, (void)place;
 }
 
 static int empty_fence(struct context *context, uint32_t ring_idx, uint64_t fence_id) {

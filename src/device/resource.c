@@ -64,7 +64,7 @@ static void give_back(struct device *device, struct gpu_resource *resource) {
     struct gpu_context *context = gpu_context_find(device, resource->maker_id);
     if (resource->maker_serial && context && context->serial == resource->maker_serial &&
         !context->lost) {
-        context->context->ops->reuse(context->context, resource->storage);
+        context->context->ops->reuse(context->context, resource->storage, resource->place - 1);
     }
 }
 

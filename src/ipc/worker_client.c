@@ -164,7 +164,7 @@ static int worker_detach(struct context *context, uint32_t resource_id) {
     return send_locked(from(context), &message, sizeof(message), NULL, 0, -1);
 }
 
-static void worker_reuse(struct context *context, struct storage *storage) {
+static void worker_reuse(struct context *context, struct storage *storage, uint64_t place) {
     struct worker *worker = from(context);
     if (storage_get_kind(storage) != STORAGE_SHM) {
         return;
@@ -173,8 +173,9 @@ static void worker_reuse(struct context *context, struct storage *storage) {
         .kind = WORKER_REUSE,
         .number = storage_get_number(storage),
         .size = storage_get_size(storage),
+        .place = place,
     };
-    storage_pool_give(&worker->returned, storage);
+    storage_pool_give(&worker->returned, storage, place);
     send_locked(worker, &message, sizeof(message), NULL, 0, storage_get_fd(storage));
 }
 

@@ -62,7 +62,7 @@ struct worker_detach {
 /* Of shared memory that the worker made: with the number that it gave it. */
 struct worker_reuse {
     uint32_t kind, reserved;
-    uint64_t number, size;
+    uint64_t number, size, place;
 };
 
 struct worker_fence {

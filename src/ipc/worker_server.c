@@ -246,7 +246,7 @@ static int handle_reuse(struct server *server, struct channel_message *message) 
     message->fds[0] = -1;
     if (!error) {
         storage_set_number(storage, reuse.number);
-        server->context->ops->reuse(server->context, storage);
+        server->context->ops->reuse(server->context, storage, reuse.place);
         storage_unref(storage);
     }
     return error;

@@ -138,8 +138,8 @@ static int context_detach(struct context *context, uint32_t resource_id) {
     return executor_detach(&from(context)->executor, resource_id);
 }
 
-static void context_reuse(struct context *context, struct storage *storage) {
-    storage_pool_give(&from(context)->pool, storage);
+static void context_reuse(struct context *context, struct storage *storage, uint64_t place) {
+    storage_pool_give(&from(context)->pool, storage, place);
 }
 
 static int context_fence(struct context *context, uint32_t ring_idx, uint64_t fence_id) {

@@ -15,7 +15,7 @@ void storage_pool_init(struct storage_pool *pool) {
 
 void storage_pool_finish(struct storage_pool *pool) {
     for (uint32_t i = 0; i < pool->count; i++) {
-        storage_unref(pool->storages[i]);
+        storage_unref(pool->entries[i].storage);
     }
     pthread_cond_destroy(&pool->cond);
     pthread_mutex_destroy(&pool->mutex);
@@ -23,23 +23,80 @@ void storage_pool_finish(struct storage_pool *pool) {
 
 /* ---- what is there (the mutex is held) ---------------------------------------------------- */
 
+static void insert(struct storage_pool *pool, struct storage *storage, uint64_t place) {
+    uint32_t at = pool->count;
+    while (at > 0 && pool->entries[at - 1].place > place) {
+        at--;
+    }
+    memmove(&pool->entries[at + 1], &pool->entries[at],
+            (pool->count - at) * sizeof(pool->entries[0]));
+    pool->entries[at] = (struct storage_pool_entry){storage_ref(storage), place, ++pool->last_age};
+    pool->count++;
+    pool->bytes += storage_get_size(storage);
+}
+
 static struct storage *remove_at(struct storage_pool *pool, uint32_t index) {
-    struct storage *storage = pool->storages[index];
+    struct storage *storage = pool->entries[index].storage;
     pool->count--;
     pool->bytes -= storage_get_size(storage);
-    memmove(&pool->storages[index], &pool->storages[index + 1],
-            (pool->count - index) * sizeof(pool->storages[0]));
+    memmove(&pool->entries[index], &pool->entries[index + 1],
+            (pool->count - index) * sizeof(pool->entries[0]));
     return storage;
 }
 
-/* The index behind the last one of that number, or, where it is 0, of that size; 0: there is none. */
-static uint32_t find(const struct storage_pool *pool, uint64_t number, uint64_t size) {
-    uint32_t i = pool->count;
-    while (i > 0 && (number ? storage_get_number(pool->storages[i - 1]) != number
-                            : storage_get_size(pool->storages[i - 1]) != size)) {
-        i--;
+static uint32_t find_oldest(const struct storage_pool *pool) {
+    uint32_t oldest = 0;
+    for (uint32_t i = 1; i < pool->count; i++) {
+        if (pool->entries[i].age < pool->entries[oldest].age) {
+            oldest = i;
+        }
+    }
+    return oldest;
+}
+
+/* `count` of them: there is none. */
+static uint32_t find_number(const struct storage_pool *pool, uint64_t number) {
+    uint32_t i = 0;
+    while (i < pool->count && storage_get_number(pool->entries[i].storage) != number) {
+        i++;
     }
     return i;
+}
+
+/* Neighbours in the region, which are one hole there. */
+struct run {
+    uint32_t first, count;
+    uint64_t age; /* of the youngest */
+};
+
+/* The run that begins at `first`, where that has `size` bytes; else an empty one. */
+static struct run find_run(const struct storage_pool *pool, uint32_t first, uint64_t size) {
+    struct run run = {.first = first};
+    for (uint32_t i = first; i < pool->count; i++) {
+        const struct storage_pool_entry *entry = &pool->entries[i];
+        if (storage_get_size(entry->storage) != size ||
+            (i > first && entry->place - pool->entries[i - 1].place != size)) {
+            break;
+        }
+        run.count++;
+        run.age = entry->age > run.age ? entry->age : run.age;
+    }
+    return run;
+}
+
+/* Linux takes the start of the smallest hole that is large enough, of several the youngest. `count`
+ * of them: there is none of the size. */
+static uint32_t find_likely(const struct storage_pool *pool, uint64_t size) {
+    struct run best = {.first = pool->count};
+    for (uint32_t i = 0; i < pool->count;) {
+        const struct run run = find_run(pool, i, size);
+        if (run.count && (!best.count || run.count < best.count ||
+                          (run.count == best.count && run.age > best.age))) {
+            best = run;
+        }
+        i += run.count ? run.count : 1;
+    }
+    return best.first;
 }
 
 static bool is_full(const struct storage_pool *pool, uint64_t more_bytes) {
@@ -86,16 +143,15 @@ static bool is_suitable(const struct storage *storage) {
            storage_get_size(storage) <= STORAGE_POOL_BYTES_MAX;
 }
 
-void storage_pool_give(struct storage_pool *pool, struct storage *storage) {
+void storage_pool_give(struct storage_pool *pool, struct storage *storage, uint64_t place) {
     if (!is_suitable(storage)) {
         return;
     }
     pthread_mutex_lock(&pool->mutex);
     while (is_full(pool, storage_get_size(storage))) {
-        storage_unref(remove_at(pool, 0));
+        storage_unref(remove_at(pool, find_oldest(pool)));
     }
-    pool->storages[pool->count++] = storage_ref(storage);
-    pool->bytes += storage_get_size(storage);
+    insert(pool, storage, place);
     pool->gives = true;
     settle_expected(pool, storage_get_number(storage));
     pthread_mutex_unlock(&pool->mutex);
@@ -104,7 +160,7 @@ void storage_pool_give(struct storage_pool *pool, struct storage *storage) {
 void storage_pool_expect(struct storage_pool *pool, const struct storage *storage) {
     pthread_mutex_lock(&pool->mutex);
     const uint64_t number = storage_get_number(storage);
-    if (pool->gives && is_suitable(storage) && !find(pool, number, 0) &&
+    if (pool->gives && is_suitable(storage) && find_number(pool, number) == pool->count &&
         pool->expected_count < STORAGE_POOL_COUNT_MAX) {
         pool->expected[pool->expected_count++] =
             (struct storage_pool_expected){number, storage_get_size(storage)};
@@ -112,22 +168,22 @@ void storage_pool_expect(struct storage_pool *pool, const struct storage *storag
     pthread_mutex_unlock(&pool->mutex);
 }
 
-static struct storage *take(struct storage_pool *pool, uint64_t number, uint64_t size) {
-    const uint32_t behind = find(pool, number, size);
-    return behind ? remove_at(pool, behind - 1) : NULL;
+/* Nothing, where the index is that of none. */
+static struct storage *take_at(struct storage_pool *pool, uint32_t index) {
+    return index < pool->count ? remove_at(pool, index) : NULL;
 }
 
 struct storage *storage_pool_take(struct storage_pool *pool, uint64_t size) {
     pthread_mutex_lock(&pool->mutex);
     await(pool, size);
-    struct storage *storage = take(pool, 0, size);
+    struct storage *storage = take_at(pool, find_likely(pool, size));
     pthread_mutex_unlock(&pool->mutex);
     return storage;
 }
 
 struct storage *storage_pool_take_numbered(struct storage_pool *pool, uint64_t number) {
     pthread_mutex_lock(&pool->mutex);
-    struct storage *storage = number ? take(pool, number, 0) : NULL;
+    struct storage *storage = number ? take_at(pool, find_number(pool, number)) : NULL;
     pthread_mutex_unlock(&pool->mutex);
     return storage;
 }

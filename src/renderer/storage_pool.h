@@ -1,7 +1,8 @@
 /* Storage that a context may use again: shared memory of memories that it has freed, for further
  * ones of the same size. No new pages are cleared and imported then, and a mapping that the guest's
- * region still has of it need not be made again. Bounded; the oldest goes first. Storage is known by
- * its number. Any thread. */
+ * region still has of it need not be made again: each comes with the place where that is, and the one
+ * is taken whose place the guest's kernel is likely to choose. Bounded; the oldest goes first. Storage
+ * is known by its number. Any thread. */
 #ifndef VESPER_RENDERER_STORAGE_POOL_H
 #define VESPER_RENDERER_STORAGE_POOL_H
 
@@ -11,8 +12,14 @@
 
 #include "renderer/storage.h"
 
-#define STORAGE_POOL_COUNT_MAX 64
+#define STORAGE_POOL_COUNT_MAX 256
 #define STORAGE_POOL_BYTES_MAX (UINT64_C(16) << 20)
+
+struct storage_pool_entry {
+    struct storage *storage; /* a reference */
+    uint64_t place;          /* in the guest's region, bytes, or STORAGE_NOWHERE */
+    uint64_t age;            /* the smaller, the older */
+};
 
 struct storage_pool_expected {
     uint64_t number, size;
@@ -22,8 +29,8 @@ struct storage_pool {
     pthread_mutex_t mutex;
     pthread_cond_t cond; /* something was given that is expected */
     uint32_t count;
-    uint64_t bytes;
-    struct storage *storages[STORAGE_POOL_COUNT_MAX]; /* a reference each; oldest first */
+    uint64_t bytes, last_age;
+    struct storage_pool_entry entries[STORAGE_POOL_COUNT_MAX]; /* by place */
     bool gives; /* whoever gives storage does so in time, as far as is known */
     uint32_t expected_count;
     struct storage_pool_expected expected[STORAGE_POOL_COUNT_MAX];
@@ -34,12 +41,11 @@ void storage_pool_finish(struct storage_pool *pool);
 
 /* Keeps shared memory, with a reference of its own; ignores what is too large, or of another kind.
  * Nobody may use it any more. */
-void storage_pool_give(struct storage_pool *pool, struct storage *storage);
+void storage_pool_give(struct storage_pool *pool, struct storage *storage, uint64_t place);
 /* `storage` is about to be given, or has been: its memory is freed, its resource goes. */
 void storage_pool_expect(struct storage_pool *pool, const struct storage *storage);
-/* Storage of exactly `size` bytes with the pool's reference, of several the one that came last;
- * NULL: there is none. Waits for what is expected in that size, no longer than a new mapping would
- * take. What was in it is still there. */
+/* Storage of exactly `size` bytes with the pool's reference; NULL: there is none. Waits for what is
+ * expected in that size, no longer than a new mapping would take. What was in it is still there. */
 struct storage *storage_pool_take(struct storage_pool *pool, uint64_t size);
 /* The storage of that number with the pool's reference; NULL: it is not there. */
 struct storage *storage_pool_take_numbered(struct storage_pool *pool, uint64_t number);

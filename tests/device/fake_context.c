@@ -54,8 +54,9 @@ static int fake_detach(struct context *context, uint32_t resource_id) {
     return 0;
 }
 
-static void fake_reuse(struct context *context, struct storage *storage) {
-    note(context, (struct fake_call){.kind = FAKE_REUSE, .value = storage_get_size(storage)});
+static void fake_reuse(struct context *context, struct storage *storage, uint64_t place) {
+    note(context, (struct fake_call){
+                      .kind = FAKE_REUSE, .value = storage_get_size(storage), .place = place});
 }
 
 static int fake_fence(struct context *context, uint32_t ring_idx, uint64_t fence_id) {

@@ -27,6 +27,7 @@ struct fake_call {
     uint64_t value;    /* bytes of a submit or blob; number of a fence */
     uint64_t blob_id;
     uint32_t flags;
+    uint64_t place;    /* of a reuse */
     uint32_t first;    /* first word of a submit */
 };
 

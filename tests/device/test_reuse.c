@@ -56,6 +56,7 @@ static void test_back_to_its_context(void **state) {
     assert_ok(unref(world, 5));
     assert_int_equal(count_reuses(context), 1);
     assert_int_equal(fake_last(context, FAKE_REUSE)->value, 3 * PAGE);
+    assert_true(fake_last(context, FAKE_REUSE)->place == STORAGE_NOWHERE); /* was never mapped */
     assert_int_equal(count_reuses(other), 0);
     /* A guest that did not detach: the context is told to let go before it gets it back. */
     world_host_blob(world, context, 1, 6, PAGE);
@@ -84,6 +85,7 @@ static void test_its_mapping_is_still_there(void **state) {
         assert_ok(SEND(world, wire_resource, WIRE_RESOURCE_UNMAP_BLOB, .resource_id = 5 + i));
         assert_ok(unref(world, 5 + i));
         assert_int_equal(count_reuses(context), i + 1);
+        assert_true(fake_last(context, FAKE_REUSE)->place == 8 * PAGE);
     }
     assert_int_equal(world->maps, 1);
     assert_int_equal(world->unmaps, 0);

@@ -63,9 +63,10 @@ static int fuzz_detach(struct context *context, uint32_t resource_id) {
     return 0;
 }
 
-static void fuzz_reuse(struct context *context, struct storage *storage) {
+static void fuzz_reuse(struct context *context, struct storage *storage, uint64_t place) {
     (void)context;
-    need(storage_get_size(storage) > 0, "storage");
+    need(storage_get_size(storage) > 0 && (place == STORAGE_NOWHERE || place % 4096 == 0),
+         "storage that was at a page or nowhere");
 }
 
 static int fuzz_fence(struct context *context, uint32_t ring_idx, uint64_t fence_id) {

@@ -55,8 +55,8 @@ static int quick_detach(struct context *context, uint32_t resource_id) {
     return inner(context)->ops->detach(inner(context), resource_id);
 }
 
-static void quick_reuse(struct context *context, struct storage *storage) {
-    inner(context)->ops->reuse(inner(context), storage);
+static void quick_reuse(struct context *context, struct storage *storage, uint64_t place) {
+    inner(context)->ops->reuse(inner(context), storage, place);
 }
 
 static int quick_fence(struct context *context, uint32_t ring_idx, uint64_t fence_id) {

@@ -160,9 +160,9 @@ static int relay_detach(struct context *context, uint32_t resource_id) {
     return ask(context, (struct request){.kind = DETACH, .id = resource_id}, NULL);
 }
 
-static void relay_reuse(struct context *context, struct storage *storage) {
+static void relay_reuse(struct context *context, struct storage *storage, uint64_t place) {
     struct relay *relay = (struct relay *)context;
-    relay->direct->ops->reuse(relay->direct, storage); /* any thread */
+    relay->direct->ops->reuse(relay->direct, storage, place); /* any thread */
 }
 
 static int relay_fence(struct context *context, uint32_t ring_idx, uint64_t fence_id) {

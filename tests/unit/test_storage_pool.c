@@ -20,13 +20,20 @@ static struct storage *make(uint64_t pages) {
     return storage;
 }
 
-/* Gives a new storage, of which the pool has the only reference; its number. */
-static uint64_t give(uint64_t pages) {
+/* Gives a new storage, of which the pool has the only reference; its number. `place` in pages. */
+static uint64_t give_at(uint64_t pages, uint64_t place) {
     struct storage *storage = make(pages);
     const uint64_t number = storage_get_number(storage);
-    storage_pool_give(&pool, storage);
+    storage_pool_give(&pool, storage,
+                      place == STORAGE_NOWHERE ? place : place * platform_page_size());
     storage_unref(storage);
     return number;
+}
+
+/* The same where there are no neighbours. */
+static uint64_t give(uint64_t pages) {
+    static uint64_t place = 1000;
+    return give_at(pages, place += 100000);
 }
 
 /* The number of what is taken; 0: nothing. */
@@ -73,6 +80,39 @@ static void test_the_last_of_a_size(void **state) {
     assert_true(live_count() == 0);
 }
 
+/* Storage at neighbouring places is one hole for the guest's kernel, which takes the start of the
+ * smallest one. */
+static void test_the_place_that_is_likely(void **state) {
+    (void)state;
+    const uint64_t third = give_at(2, 14), first = give_at(2, 10), second = give_at(2, 12);
+    const uint64_t alone = give_at(2, 20), other = give_at(1, 16), pair = give_at(2, 30);
+    const uint64_t behind = give_at(2, 32), nowhere = give_at(2, STORAGE_NOWHERE);
+    assert_true(take(2) == nowhere); /* alone, and the youngest */
+    assert_true(take(2) == alone);
+    assert_true(take(2) == pair);
+    assert_true(take(2) == behind);
+    assert_true(take(2) == first);
+    assert_true(take(2) == second);
+    assert_true(take(1) == other);
+    assert_true(take(2) == third);
+    assert_int_equal(pool.count, 0);
+    /* Freed in whatever order, taken in that of the places. */
+    uint64_t numbers[32];
+    for (uint32_t i = 0; i < 32; i++) {
+        numbers[i * 13 % 32] = give_at(1, i * 13 % 32);
+    }
+    for (uint32_t i = 0; i < 32; i++) {
+        assert_true(take(1) == numbers[i]);
+    }
+    /* The same place twice, and places at the end of all. */
+    give_at(1, 5), give_at(1, 5), give_at(1, 6);
+    give_at(1, STORAGE_NOWHERE), give_at(1, STORAGE_NOWHERE);
+    for (uint32_t i = 0; i < 5; i++) {
+        assert_true(take(1) != 0);
+    }
+    assert_true(take(1) == 0);
+}
+
 static void test_by_number(void **state) {
     (void)state;
     const uint64_t first = give(1), second = give(1);
@@ -86,7 +126,7 @@ static void test_by_number(void **state) {
     /* Another process's number, which may be one of ours, too. */
     storage = make(1);
     storage_set_number(storage, 77);
-    storage_pool_give(&pool, storage);
+    storage_pool_give(&pool, storage, STORAGE_NOWHERE);
     storage_unref(storage);
     assert_ptr_equal(storage_pool_take_numbered(&pool, 77), storage);
     storage_unref(storage);
@@ -122,7 +162,7 @@ static void test_only_shared_memory(void **state) {
     assert_int_equal(storage_wrap_fd(dup(storage_get_fd(shm)), STORAGE_DMA_BUF, STORAGE_CACHED,
                                      platform_page_size(), &wrapped),
                      0);
-    storage_pool_give(&pool, wrapped);
+    storage_pool_give(&pool, wrapped, 0);
     storage_unref(wrapped);
     storage_unref(shm);
     assert_true(live_count() == 0);
@@ -131,7 +171,7 @@ static void test_only_shared_memory(void **state) {
 static void *give_expected(void *argument) {
     struct storage *storage = argument;
     usleep(200); /* so that most often somebody waits by then */
-    storage_pool_give(&pool, storage);
+    storage_pool_give(&pool, storage, STORAGE_NOWHERE);
     storage_unref(storage);
     return NULL;
 }
@@ -164,7 +204,7 @@ static void test_what_came_before_is_not_expected(void **state) {
     struct storage *storage = make(1);
     storage_pool_expect(&pool, storage); /* nothing has ever been given: nobody waits for that */
     assert_int_equal(pool.expected_count, 0);
-    storage_pool_give(&pool, storage);
+    storage_pool_give(&pool, storage, STORAGE_NOWHERE);
     storage_pool_expect(&pool, storage);
     assert_int_equal(pool.expected_count, 0);
     assert_ptr_equal(storage_pool_take(&pool, platform_page_size()), storage);
@@ -213,6 +253,7 @@ static void test_no_more_is_expected_than_kept(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_the_last_of_a_size, begin, end),
+        cmocka_unit_test_setup_teardown(test_the_place_that_is_likely, begin, end),
         cmocka_unit_test_setup_teardown(test_by_number, begin, end),
         cmocka_unit_test_setup_teardown(test_its_bounds, begin, end),
         cmocka_unit_test_setup_teardown(test_only_shared_memory, begin, end),

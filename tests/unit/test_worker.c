@@ -29,6 +29,7 @@
 #define DEEDS "VESPER_TEST_WORKER"
 /* More than vesper handles in one turn, yet so few that it has read all of them by then. */
 #define ANSWERS 72
+#define PLACE UINT64_C(0x123456789000)
 
 /* ---- the worker ------------------------------------------------------------------------- */
 
@@ -107,6 +108,15 @@ static void refuse_all(void) {
     platform_socket_send(PLATFORM_SPAWN_FD, answers, sizeof(answers), -1);
 }
 
+/* Where it is not as the test's: a message that costs the context. */
+static void check_reuse(const struct channel_message *message) {
+    const struct worker_reuse *reuse = (const void *)message->bytes;
+    if (message->size != sizeof(*reuse) || message->fd_count != 1 || reuse->size != 4096 ||
+        reuse->place != PLACE) {
+        say((uint32_t[]){77}, 4, -1);
+    }
+}
+
 static int be_worker(const char *deed) {
     channel_init(&channel, PLATFORM_SPAWN_FD, 1 << 20, 1 << 20, NULL);
     if (!strcmp(deed, "failed")) {
@@ -132,6 +142,9 @@ static int be_worker(const char *deed) {
             }
         } else if (*(const uint32_t *)(const void *)message.bytes == WORKER_CREATE_BLOB) {
             do_deed(deed);
+        } else if (*(const uint32_t *)(const void *)message.bytes == WORKER_REUSE) {
+            check_reuse(&message);
+            channel_close_fds(&message);
         }
     }
 }
@@ -297,7 +310,7 @@ static void test_storage_used_again(void **state) {
     assert_true(storage_get_number(first) == 11);
     assert_int_equal(context->ops->create_blob(context, 7, 0, CONTEXT_BLOB_MAPPABLE, 4096), 0);
     assert_ptr_not_equal(wait_blobs(2), first); /* it claims to, but nobody told it */
-    context->ops->reuse(context, first);
+    context->ops->reuse(context, first, PLACE);
     assert_int_equal(context->ops->create_blob(context, 7, 0, CONTEXT_BLOB_MAPPABLE, 4096), 0);
     assert_ptr_equal(wait_blobs(3), first);
     assert_int_equal(context->ops->create_blob(context, 7, 0, CONTEXT_BLOB_MAPPABLE, 4096), 0);
@@ -305,7 +318,7 @@ static void test_storage_used_again(void **state) {
     for (int i = 0; i < 1000; i++) { /* never used again: what is kept for that is bounded */
         struct storage *storage;
         assert_int_equal(storage_create_shm("vesper-test", 4096, &storage), 0);
-        context->ops->reuse(context, storage);
+        context->ops->reuse(context, storage, PLACE);
         storage_unref(storage);
     }
     uint64_t count, bytes;

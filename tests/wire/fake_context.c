@@ -403,8 +403,8 @@ static int fake_detach(struct context *base, uint32_t resource_id) {
 }
 
 /* Nobody gives any back. */
-static void fake_reuse(struct context *base, struct storage *storage) {
-    (void)base, (void)storage;
+static void fake_reuse(struct context *base, struct storage *storage, uint64_t place) {
+    (void)base, (void)storage, (void)place;
 }
 
 static int fake_fence(struct context *base, uint32_t ring_idx, uint64_t fence_id) {

@@ -45,8 +45,8 @@ def detach(resource):
     return struct.pack("=II", DETACH, resource)
 
 
-def reuse(number=1, size=4096):
-    return struct.pack("=IIQQ", REUSE, 0, number, size)
+def reuse(number=1, size=4096, place=0):
+    return struct.pack("=IIQQQ", REUSE, 0, number, size, place)
 
 
 def fence(ring_idx=0, number=1):
@@ -267,7 +267,7 @@ class Malformed(unittest.TestCase):
         self.assertEqual(worker.receive_kind(), BLOB_CREATED)
         worker.send(detach(12345))
         worker.send(reuse(number=0), (self.memory(),))
-        worker.send(reuse(number=2**64 - 1), (self.memory(),))
+        worker.send(reuse(number=2**64 - 1, place=2**64 - 1), (self.memory(),))
         worker.send(fence(number=5))
         self.assertTrue(wire_test.becomes_readable(reading))
         worker.send(submit(b"\xff" * 64))
