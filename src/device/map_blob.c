@@ -32,7 +32,8 @@ static void map_succeeded(struct device *device, struct gpu_request *request,
     const uint32_t id = gpu_request_as(request, wire_map_blob)->resource_id;
     struct gpu_resource *resource = gpu_resource_find(device, id); /* held by the lane */
     resource->mapping = mapping;
-    resource->place = mapping->offset + 1;
+    resource->was_mapped = true;
+    resource->place = mapping->offset;
     gpu_count(&device->counters.mappings, 1);
     const struct wire_map_info info = {.map_info = storage_get_caching(resource->storage)};
     gpu_request_succeed_with(device, request, WIRE_OK_MAP_INFO, &info, sizeof(info));

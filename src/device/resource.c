@@ -62,9 +62,9 @@ void gpu_resource_free(struct device *device, struct gpu_resource *resource) {
  * no handle, file or mapping of a program is left. */
 static void give_back(struct device *device, struct gpu_resource *resource) {
     struct gpu_context *context = gpu_context_find(device, resource->maker_id);
-    if (resource->maker_serial && context && context->serial == resource->maker_serial &&
-        !context->lost) {
-        context->context->ops->reuse(context->context, resource->storage, resource->place - 1);
+    if (resource->was_mapped && resource->maker_serial && context &&
+        context->serial == resource->maker_serial && !context->lost) {
+        context->context->ops->reuse(context->context, resource->storage, resource->place);
     }
 }
 

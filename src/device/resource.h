@@ -23,7 +23,8 @@ struct gpu_resource {
     struct storage *storage; /* host memory: a reference; NULL for guest-memory blobs */
     struct pages *backing;   /* guest memory: a reference; NULL: none */
     struct gpu_mapping *mapping; /* NULL: not mapped */
-    uint64_t place; /* where it was mapped last, + 1; 0: nowhere */
+    bool was_mapped;
+    uint64_t place; /* where that was last: offset in the region */
     struct gpu_attachment *attachments;
     /* The context that made the storage, while nobody else has had the resource: it may use the storage
      * again. The serial is 0 elsewhere. */

@@ -58,8 +58,8 @@ struct context_ops {
     /* Gives storage back that create_blob made of a VkDeviceMemory (takes its own reference): no
      * resource of the guest has it any more, and no other context nor a display ever had it. The
      * context may make its next memory of it, as it is; create_blob then gives the same storage
-     * again. `place`: where it may still be mapped in the guest's region, or STORAGE_NOWHERE. How
-     * much is kept, and which is taken: storage_pool.h. Any thread. */
+     * again. `place`: where in the guest's region it was mapped last, bytes. How much is
+     * kept, and which is taken: storage_pool.h. Any thread. */
     void (*reuse)(struct context *context, struct storage *storage, uint64_t place);
     /* A fence after everything submitted so far on ring_idx 0, or after the work of the queue
      * bound to ring_idx; answered by fence_retired. Fence ids of one ring_idx grow. An unbound

@@ -22,9 +22,6 @@ enum storage_caching {
 
 struct storage;
 
-/* In the place of an offset in a guest's region: not mapped there. */
-#define STORAGE_NOWHERE UINT64_MAX
-
 /* Makes zero-filled shared memory. `size`: bytes, 1 … limit of the system; rounded up to whole
  * pages. Gives one reference. 0 or a negative errno (-ENOSPC, -EMFILE, -ENOMEM …). */
 int storage_create_shm(const char *label, uint64_t size, struct storage **out);

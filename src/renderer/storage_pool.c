@@ -44,6 +44,19 @@ static struct storage *remove_at(struct storage_pool *pool, uint32_t index) {
     return storage;
 }
 
+/* What was mapped where another has been since is of little use: it would have to be mapped anew. */
+static void remove_overlapping(struct storage_pool *pool, uint64_t place, uint64_t size) {
+    for (uint32_t i = 0; i < pool->count;) {
+        const struct storage_pool_entry *entry = &pool->entries[i];
+        if (entry->place < place + size &&
+            place < entry->place + storage_get_size(entry->storage)) {
+            storage_unref(remove_at(pool, i));
+        } else {
+            i++;
+        }
+    }
+}
+
 static uint32_t find_oldest(const struct storage_pool *pool) {
     uint32_t oldest = 0;
     for (uint32_t i = 1; i < pool->count; i++) {
@@ -148,6 +161,7 @@ void storage_pool_give(struct storage_pool *pool, struct storage *storage, uint6
         return;
     }
     pthread_mutex_lock(&pool->mutex);
+    remove_overlapping(pool, place, storage_get_size(storage));
     while (is_full(pool, storage_get_size(storage))) {
         storage_unref(remove_at(pool, find_oldest(pool)));
     }

@@ -17,7 +17,7 @@
 
 struct storage_pool_entry {
     struct storage *storage; /* a reference */
-    uint64_t place;          /* in the guest's region, bytes, or STORAGE_NOWHERE */
+    uint64_t place;          /* where it was mapped in the guest's region, bytes */
     uint64_t age;            /* the smaller, the older */
 };
 
@@ -30,7 +30,7 @@ struct storage_pool {
     pthread_cond_t cond; /* something was given that is expected */
     uint32_t count;
     uint64_t bytes, last_age;
-    struct storage_pool_entry entries[STORAGE_POOL_COUNT_MAX]; /* by place */
+    struct storage_pool_entry entries[STORAGE_POOL_COUNT_MAX]; /* by place; none overlaps another */
     bool gives; /* whoever gives storage does so in time, as far as is known */
     uint32_t expected_count;
     struct storage_pool_expected expected[STORAGE_POOL_COUNT_MAX];
@@ -40,7 +40,7 @@ void storage_pool_init(struct storage_pool *pool);
 void storage_pool_finish(struct storage_pool *pool);
 
 /* Keeps shared memory, with a reference of its own; ignores what is too large, or of another kind.
- * Nobody may use it any more. */
+ * Nobody may use it any more. Lets go of what was mapped in the same place before. */
 void storage_pool_give(struct storage_pool *pool, struct storage *storage, uint64_t place);
 /* `storage` is about to be given, or has been: its memory is freed, its resource goes. */
 void storage_pool_expect(struct storage_pool *pool, const struct storage *storage);

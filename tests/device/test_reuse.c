@@ -38,6 +38,15 @@ static struct answer *map(struct world *world, uint32_t id, uint64_t offset) {
     return SEND(world, wire_map_blob, WIRE_RESOURCE_MAP_BLOB, .resource_id = id, .offset = offset);
 }
 
+/* Makes the blob, and maps it at its own place. */
+static void make_mapped(struct world *world, struct fake_context *context, uint32_t ctx_id,
+                        uint32_t id, uint64_t size) {
+    world_host_blob(world, context, ctx_id, id, size);
+    struct answer *answer = map(world, id, UINT64_C(64) * id * PAGE);
+    world_answer_maps(world);
+    assert_answered(answer, WIRE_OK_MAP_INFO);
+}
+
 static uint32_t count_reuses(const struct fake_context *context) {
     return fake_count(context, FAKE_REUSE);
 }
@@ -46,7 +55,7 @@ static void test_back_to_its_context(void **state) {
     (void)state;
     struct world *world = world_create(NULL, 1);
     struct fake_context *context = world_context(world, 1), *other = world_context(world, 2);
-    world_host_blob(world, context, 1, 5, 3 * PAGE);
+    make_mapped(world, context, 1, 5, 3 * PAGE);
     assert_ok(attach(world, 1, 5));
     assert_ok(attach(world, 1, 5));
     assert_ok(detach(world, 1, 5));
@@ -56,10 +65,10 @@ static void test_back_to_its_context(void **state) {
     assert_ok(unref(world, 5));
     assert_int_equal(count_reuses(context), 1);
     assert_int_equal(fake_last(context, FAKE_REUSE)->value, 3 * PAGE);
-    assert_true(fake_last(context, FAKE_REUSE)->place == STORAGE_NOWHERE); /* was never mapped */
+    assert_true(fake_last(context, FAKE_REUSE)->place == UINT64_C(5) * 64 * PAGE);
     assert_int_equal(count_reuses(other), 0);
     /* A guest that did not detach: the context is told to let go before it gets it back. */
-    world_host_blob(world, context, 1, 6, PAGE);
+    make_mapped(world, context, 1, 6, PAGE);
     assert_ok(unref(world, 6));
     assert_int_equal(count_reuses(context), 2);
     assert_int_equal(context->calls[context->call_count - 1].kind, FAKE_REUSE);
@@ -114,12 +123,12 @@ static void test_not_what_others_may_have(void **state) {
     struct world *world = world_create(NULL, 1);
     struct fake_context *context = world_context(world, 1), *other = world_context(world, 2);
     /* attached elsewhere, even if no longer */
-    world_host_blob(world, context, 1, 5, BYTES);
+    make_mapped(world, context, 1, 5, BYTES);
     assert_ok(attach(world, 2, 5));
     assert_ok(detach(world, 2, 5));
     assert_ok(unref(world, 5));
     /* shown */
-    world_host_blob(world, context, 1, 6, BYTES);
+    make_mapped(world, context, 1, 6, BYTES);
     const struct wire_set_scanout_blob set = {
         .header = {.type = WIRE_SET_SCANOUT_BLOB},
         .rect = {0, 0, SIDE, SIDE},
@@ -132,19 +141,28 @@ static void test_not_what_others_may_have(void **state) {
     assert_ok(world_send(world, &set, sizeof(set)));
     assert_ok(unref(world, 6));
     /* known to others by its UUID */
-    world_host_blob(world, context, 1, 7, BYTES);
+    make_mapped(world, context, 1, 7, BYTES);
     assert_answered(SEND(world, wire_resource, WIRE_RESOURCE_ASSIGN_UUID, .resource_id = 7),
                     WIRE_OK_RESOURCE_UUID);
+    assert_ok(unref(world, 7));
+    /* never mapped */
+    world_host_blob(world, context, 1, 7, BYTES);
     assert_ok(unref(world, 7));
     /* made to be shared, for guest pages, or no VkDeviceMemory's */
     send_other_blob(world, context, 8, WIRE_BLOB_HOST3D,
                     CONTEXT_BLOB_MAPPABLE | CONTEXT_BLOB_SHAREABLE, 7);
+    struct answer *answer = map(world, 8, 0);
+    world_answer_maps(world);
+    assert_answered(answer, WIRE_OK_MAP_INFO);
     assert_ok(unref(world, 8));
     send_other_blob(world, context, 9, WIRE_BLOB_HOST3D, 0, 7);
     assert_ok(unref(world, 9));
     send_other_blob(world, context, 10, WIRE_BLOB_HOST3D_GUEST, CONTEXT_BLOB_MAPPABLE, 7);
     assert_ok(unref(world, 10));
     send_other_blob(world, context, 11, WIRE_BLOB_HOST3D, CONTEXT_BLOB_MAPPABLE, 0);
+    answer = map(world, 11, 64 * PAGE);
+    world_answer_maps(world);
+    assert_answered(answer, WIRE_OK_MAP_INFO);
     assert_ok(unref(world, 11));
     assert_int_equal(count_reuses(context), 0);
     assert_int_equal(count_reuses(other), 0);
@@ -155,12 +173,12 @@ static void test_not_to_a_successor(void **state) {
     (void)state;
     struct world *world = world_create(NULL, 1);
     struct fake_context *context = world_context(world, 1);
-    world_host_blob(world, context, 1, 5, PAGE);
+    make_mapped(world, context, 1, 5, PAGE);
     assert_ok(destroy_context(world, 1));
     context = world_context(world, 1); /* the same number, another program */
     assert_ok(unref(world, 5));
     assert_int_equal(count_reuses(context), 0);
-    world_host_blob(world, context, 1, 6, PAGE);
+    make_mapped(world, context, 1, 6, PAGE);
     fake_lose(context, "gone");
     world_dispatch(world);
     assert_ok(unref(world, 6));

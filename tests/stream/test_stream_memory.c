@@ -203,7 +203,7 @@ static void test_storage_given_back_is_used_again(void **state) {
     assert_ptr_not_equal(second, first);
     end_blob(g, MEMORY + 1);
 
-    g->context->ops->reuse(g->context, first, STORAGE_NOWHERE);
+    g->context->ops->reuse(g->context, first, 0);
     assert_int_equal(guest_allocate_memory(g->context_stream, MEMORY + 2, 0, 16384), VK_SUCCESS);
     struct storage *again = make_blob(g, MEMORY + 3, MAPPABLE); /* another size does not take it */
     assert_ptr_equal(again, first);
@@ -224,7 +224,7 @@ static void test_storage_stays_in_its_context(void **state) {
     struct guest *g = guest_create_open(NULL), *other = guest_create_open(NULL);
     struct storage *first = make_blob(g, MEMORY, MAPPABLE);
     end_blob(g, MEMORY);
-    g->context->ops->reuse(g->context, first, STORAGE_NOWHERE);
+    g->context->ops->reuse(g->context, first, 0);
     struct storage *others = make_blob(other, MEMORY, MAPPABLE);
     assert_ptr_not_equal(others, first);
     void *bytes;
@@ -246,7 +246,7 @@ static void test_storage_is_kept_within_bounds(void **state) {
     for (uint32_t i = 0; i < 1000; i++) {
         struct storage *storage;
         assert_int_equal(storage_create_shm("vesper-test", 4096, &storage), 0);
-        g->context->ops->reuse(g->context, storage, STORAGE_NOWHERE);
+        g->context->ops->reuse(g->context, storage, i * UINT64_C(4096));
         storage_unref(storage);
     }
     storage_get_totals(&after, &bytes);

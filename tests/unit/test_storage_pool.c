@@ -24,8 +24,7 @@ static struct storage *make(uint64_t pages) {
 static uint64_t give_at(uint64_t pages, uint64_t place) {
     struct storage *storage = make(pages);
     const uint64_t number = storage_get_number(storage);
-    storage_pool_give(&pool, storage,
-                      place == STORAGE_NOWHERE ? place : place * platform_page_size());
+    storage_pool_give(&pool, storage, place * platform_page_size());
     storage_unref(storage);
     return number;
 }
@@ -86,8 +85,7 @@ static void test_the_place_that_is_likely(void **state) {
     (void)state;
     const uint64_t third = give_at(2, 14), first = give_at(2, 10), second = give_at(2, 12);
     const uint64_t alone = give_at(2, 20), other = give_at(1, 16), pair = give_at(2, 30);
-    const uint64_t behind = give_at(2, 32), nowhere = give_at(2, STORAGE_NOWHERE);
-    assert_true(take(2) == nowhere); /* alone, and the youngest */
+    const uint64_t behind = give_at(2, 32);
     assert_true(take(2) == alone);
     assert_true(take(2) == pair);
     assert_true(take(2) == behind);
@@ -104,13 +102,26 @@ static void test_the_place_that_is_likely(void **state) {
     for (uint32_t i = 0; i < 32; i++) {
         assert_true(take(1) == numbers[i]);
     }
-    /* The same place twice, and places at the end of all. */
-    give_at(1, 5), give_at(1, 5), give_at(1, 6);
-    give_at(1, STORAGE_NOWHERE), give_at(1, STORAGE_NOWHERE);
-    for (uint32_t i = 0; i < 5; i++) {
-        assert_true(take(1) != 0);
-    }
+}
+
+/* Each place has one: what was mapped there before has to be mapped anew anyway. */
+static void test_a_place_is_taken_over(void **state) {
+    (void)state;
+    const uint64_t before = give_at(2, 8), left = give_at(2, 10), right = give_at(2, 12);
+    const uint64_t behind = give_at(2, 14), over = give_at(2, 11);
+    assert_true(left && right && live_count() == 3);
+    assert_true(take(2) == over); /* the youngest of three that stand alone */
+    assert_true(take(2) == behind);
+    assert_true(take(2) == before);
+    const uint64_t first = give_at(1, 5), second = give_at(1, 5);
+    assert_true(first && take(1) == second);
     assert_true(take(1) == 0);
+    /* Whatever the places are. */
+    struct storage *storage = make(1);
+    storage_pool_give(&pool, storage, UINT64_MAX);
+    storage_pool_give(&pool, storage, UINT64_MAX - 1);
+    storage_pool_give(&pool, storage, 0);
+    storage_unref(storage);
 }
 
 static void test_by_number(void **state) {
@@ -126,7 +137,7 @@ static void test_by_number(void **state) {
     /* Another process's number, which may be one of ours, too. */
     storage = make(1);
     storage_set_number(storage, 77);
-    storage_pool_give(&pool, storage, STORAGE_NOWHERE);
+    storage_pool_give(&pool, storage, 0);
     storage_unref(storage);
     assert_ptr_equal(storage_pool_take_numbered(&pool, 77), storage);
     storage_unref(storage);
@@ -171,7 +182,7 @@ static void test_only_shared_memory(void **state) {
 static void *give_expected(void *argument) {
     struct storage *storage = argument;
     usleep(200); /* so that most often somebody waits by then */
-    storage_pool_give(&pool, storage, STORAGE_NOWHERE);
+    storage_pool_give(&pool, storage, 0);
     storage_unref(storage);
     return NULL;
 }
@@ -204,7 +215,7 @@ static void test_what_came_before_is_not_expected(void **state) {
     struct storage *storage = make(1);
     storage_pool_expect(&pool, storage); /* nothing has ever been given: nobody waits for that */
     assert_int_equal(pool.expected_count, 0);
-    storage_pool_give(&pool, storage, STORAGE_NOWHERE);
+    storage_pool_give(&pool, storage, 0);
     storage_pool_expect(&pool, storage);
     assert_int_equal(pool.expected_count, 0);
     assert_ptr_equal(storage_pool_take(&pool, platform_page_size()), storage);
@@ -254,6 +265,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_the_last_of_a_size, begin, end),
         cmocka_unit_test_setup_teardown(test_the_place_that_is_likely, begin, end),
+        cmocka_unit_test_setup_teardown(test_a_place_is_taken_over, begin, end),
         cmocka_unit_test_setup_teardown(test_by_number, begin, end),
         cmocka_unit_test_setup_teardown(test_its_bounds, begin, end),
         cmocka_unit_test_setup_teardown(test_only_shared_memory, begin, end),
