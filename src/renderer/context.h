@@ -57,7 +57,7 @@ struct context_ops {
     int (*detach)(struct context *context, uint32_t resource_id);
     /* Gives storage back that create_blob made of a VkDeviceMemory (takes its own reference): no
      * resource of the guest has it any more, and no other context nor a display ever had it. The
-     * context may make its next memory of it, as it is; create_blob then gives the same storage
+     * context may make its next memory of it, cleared; create_blob then gives the same storage
      * again. `place`: where in the guest's region it was mapped last, bytes. How much is
      * kept, and which is taken: storage_pool.h. Any thread. */
     void (*reuse)(struct context *context, struct storage *storage, uint64_t place);

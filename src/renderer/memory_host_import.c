@@ -102,12 +102,14 @@ static int create_storage(uint64_t alignment, uint64_t size, struct storage **ou
 }
 
 /* The same, or what the context may use again, unless another device's driver had it at an address
- * that is none for this one. */
+ * that is none for this one. Cleared: Vulkan promises nothing about new memory, but guests' drivers
+ * rely on zeros, as all hosts give them. */
 static int get_storage(struct device *device, uint64_t size, struct storage **out,
                        void **out_pointer) {
     const uint64_t alignment = device->physical->memory.size_alignment;
     *out = storage_pool_take(&device->context->pool, size);
     if (*out && storage_map_aligned(*out, alignment, out_pointer) == 0) {
+        memset(*out_pointer, 0, storage_get_size(*out));
         return 0;
     }
     storage_unref(*out);

@@ -1,8 +1,8 @@
 /* Storage that a context may use again: shared memory of memories that it has freed, for further
- * ones of the same size. No new pages are cleared and imported then, and a mapping that the guest's
- * region still has of it need not be made again: each comes with the place where that is, and the one
- * is taken whose place the guest's kernel is likely to choose. Bounded; the oldest goes first. Storage
- * is known by its number. Any thread. */
+ * ones of the same size. No new pages are made then, and a mapping that the guest's region still has of
+ * it need not be made again: each comes with the place where that is, and the one is taken whose place
+ * the guest's kernel is likely to choose. Bounded; the oldest goes first. Storage is known by its
+ * number. Any thread. */
 #ifndef VESPER_RENDERER_STORAGE_POOL_H
 #define VESPER_RENDERER_STORAGE_POOL_H
 

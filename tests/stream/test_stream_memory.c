@@ -207,7 +207,9 @@ static void test_storage_given_back_is_used_again(void **state) {
     assert_int_equal(guest_allocate_memory(g->context_stream, MEMORY + 2, 0, 16384), VK_SUCCESS);
     struct storage *again = make_blob(g, MEMORY + 3, MAPPABLE); /* another size does not take it */
     assert_ptr_equal(again, first);
-    assert_int_equal(((uint8_t *)bytes)[8191], 0x5a); /* the program's own bytes */
+    for (uint32_t i = 0; i < 8192; i++) {
+        assert_int_equal(((uint8_t *)bytes)[i], 0);
+    }
     end_blob(g, MEMORY + 3);
     storage_unref(again);
     again = make_blob(g, MEMORY + 4, MAPPABLE); /* given back once, used once */
