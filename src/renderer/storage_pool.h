@@ -12,7 +12,7 @@
 
 #include "renderer/storage.h"
 
-#define STORAGE_POOL_COUNT_MAX 256
+#define STORAGE_POOL_COUNT_MAX 128 /* each is a descriptor */
 #define STORAGE_POOL_BYTES_MAX (UINT64_C(16) << 20)
 
 struct storage_pool_entry {

@@ -241,11 +241,12 @@ static void test_storage_stays_in_its_context(void **state) {
 /* What a guest frees again and again without an end of its resources is not kept. */
 static void test_storage_is_kept_within_bounds(void **state) {
     (void)state;
+    platform_raise_descriptor_limit();
     uint64_t before, after, bytes;
     struct guest *g = guest_create_open(NULL);
     guest_flush(g);
     storage_get_totals(&before, &bytes);
-    for (uint32_t i = 0; i < 1000; i++) {
+    for (uint32_t i = 0; i < 300; i++) {
         struct storage *storage;
         assert_int_equal(storage_create_shm("vesper-test", 4096, &storage), 0);
         g->context->ops->reuse(g->context, storage, i * UINT64_C(4096));

@@ -262,6 +262,7 @@ static void test_no_more_is_expected_than_kept(void **state) {
 }
 
 int main(void) {
+    platform_raise_descriptor_limit();
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_the_last_of_a_size, begin, end),
         cmocka_unit_test_setup_teardown(test_the_place_that_is_likely, begin, end),

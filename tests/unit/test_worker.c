@@ -111,7 +111,7 @@ static void refuse_all(void) {
 /* Where it is not as the test's: a message that costs the context. */
 static void check_reuse(const struct channel_message *message) {
     const struct worker_reuse *reuse = (const void *)message->bytes;
-    if (message->size != sizeof(*reuse) || message->fd_count != 1 || reuse->size != 4096 ||
+    if (message->size != sizeof(*reuse) || message->fd_count != 1 || reuse->size % 4096 ||
         reuse->place % PLACE) {
         say((uint32_t[]){77}, 4, -1);
     }
@@ -315,7 +315,7 @@ static void test_storage_used_again(void **state) {
     assert_ptr_equal(wait_blobs(3), first);
     assert_int_equal(context->ops->create_blob(context, 7, 0, CONTEXT_BLOB_MAPPABLE, 4096), 0);
     assert_ptr_not_equal(wait_blobs(4), first);
-    for (uint32_t i = 2; i < 1000; i++) { /* never used again: what is kept for that is bounded */
+    for (uint32_t i = 2; i < 300; i++) { /* never used again: what is kept for that is bounded */
         struct storage *storage;
         assert_int_equal(storage_create_shm("vesper-test", 4096, &storage), 0);
         context->ops->reuse(context, storage, (uint64_t)i * PLACE);
@@ -324,7 +324,9 @@ static void test_storage_used_again(void **state) {
     uint64_t count, bytes;
     storage_get_totals(&count, &bytes);
     assert_true(count <= STORAGE_POOL_COUNT_MAX + 2);
-    assert_int_equal(heard.lost, 0);
+    if (heard.lost) {
+        fail_msg("%s", heard.reason);
+    }
     storage_unref(first);
     context->ops->destroy(context);
     stop(descriptors);
@@ -351,6 +353,7 @@ static void test_driver_that_cannot_be_opened(void **state) {
 }
 
 int main(void) {
+    platform_raise_descriptor_limit();
     const char *deed = getenv(DEEDS);
     if (deed) {
         return be_worker(deed);
