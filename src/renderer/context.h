@@ -56,8 +56,8 @@ struct context_ops {
     int (*attach)(struct context *context, uint32_t resource_id, struct storage *storage);
     int (*detach)(struct context *context, uint32_t resource_id);
     /* Gives storage back that create_blob made of a VkDeviceMemory (takes its own reference): no
-     * resource of the guest has it any more, and no other context nor a display ever had it. The
-     * context may make its next memory of it, cleared; create_blob then gives the same storage
+     * resource of the guest has it any more, and no other context nor a display ever had it. Once
+     * that memory is freed, too, the context may make its next one of it, cleared; create_blob then gives the same storage
      * again. `place`: where in the guest's region it was mapped last, bytes. How much is
      * kept, and which is taken: storage_pool.h. Any thread. */
     void (*reuse)(struct context *context, struct storage *storage, uint64_t place);

@@ -145,7 +145,7 @@ static void release_early(struct memory *memory) {
     if (state != MEMORY_EXPORTING) {
         struct storage *storage = memory->storage;
         if (state == MEMORY_EXPORTED && memory->comes_back) {
-            storage_pool_expect(&memory->context->pool, storage);
+            storage_pool_note_freed(&memory->context->pool, storage);
         }
         memory->storage = NULL;
         storage_unref(storage);

@@ -23,14 +23,20 @@ void storage_pool_finish(struct storage_pool *pool) {
 
 /* ---- what is there (the mutex is held) ---------------------------------------------------- */
 
-static void insert(struct storage_pool *pool, struct storage *storage, uint64_t place) {
+static void insert(struct storage_pool *pool, struct storage *storage, uint64_t place,
+                   bool is_free) {
     uint32_t at = pool->count;
     while (at > 0 && pool->entries[at - 1].place > place) {
         at--;
     }
     memmove(&pool->entries[at + 1], &pool->entries[at],
             (pool->count - at) * sizeof(pool->entries[0]));
-    pool->entries[at] = (struct storage_pool_entry){storage_ref(storage), place, ++pool->last_age};
+    pool->entries[at] = (struct storage_pool_entry){
+        .storage = storage_ref(storage),
+        .place = place,
+        .age = ++pool->last_age,
+        .is_free = is_free,
+    };
     pool->count++;
     pool->bytes += storage_get_size(storage);
 }
@@ -98,13 +104,14 @@ static struct run find_run(const struct storage_pool *pool, uint32_t first, uint
 }
 
 /* Linux takes the start of the smallest hole that is large enough, of several the youngest. `count`
- * of them: there is none of the size. */
+ * of them: there is none of the size that is free. */
 static uint32_t find_likely(const struct storage_pool *pool, uint64_t size) {
     struct run best = {.first = pool->count};
     for (uint32_t i = 0; i < pool->count;) {
         const struct run run = find_run(pool, i, size);
-        if (run.count && (!best.count || run.count < best.count ||
-                          (run.count == best.count && run.age > best.age))) {
+        const bool is_free = run.count && pool->entries[run.first].is_free;
+        if (is_free && (!best.count || run.count < best.count ||
+                        (run.count == best.count && run.age > best.age))) {
             best = run;
         }
         i += run.count ? run.count : 1;
@@ -117,34 +124,56 @@ static bool is_full(const struct storage_pool *pool, uint64_t more_bytes) {
            pool->bytes > STORAGE_POOL_BYTES_MAX - more_bytes;
 }
 
-/* ---- what is expected (the mutex is held) ------------------------------------------------- */
+/* ---- what is freed and not given yet (the mutex is held) ---------------------------------- */
 
-static bool is_expected(const struct storage_pool *pool, uint64_t size) {
-    for (uint32_t i = 0; i < pool->expected_count; i++) {
-        if (pool->expected[i].size == size) {
+static void remove_freed(struct storage_pool *pool, uint32_t index) {
+    pool->freed_count--;
+    memmove(&pool->freed[index], &pool->freed[index + 1],
+            (pool->freed_count - index) * sizeof(pool->freed[0]));
+}
+
+/* Whether it was there. */
+static bool settle_freed(struct storage_pool *pool, uint64_t number) {
+    for (uint32_t i = 0; i < pool->freed_count; i++) {
+        if (pool->freed[i].number == number) {
+            remove_freed(pool, i);
+            pthread_cond_broadcast(&pool->cond);
             return true;
         }
     }
     return false;
 }
 
-static void settle_expected(struct storage_pool *pool, uint64_t number) {
-    for (uint32_t i = 0; i < pool->expected_count; i++) {
-        if (pool->expected[i].number == number) {
-            pool->expected[i] = pool->expected[--pool->expected_count];
-            pthread_cond_broadcast(&pool->cond);
-            return;
+/* What is forgotten for want of room is never known to be free, and not used again. */
+static void add_freed(struct storage_pool *pool, uint64_t number, uint64_t size) {
+    if (pool->freed_count == STORAGE_POOL_COUNT_MAX) {
+        remove_freed(pool, 0);
+    }
+    pool->freed[pool->freed_count++] = (struct storage_pool_freed){number, size, pool->gives};
+}
+
+static bool is_awaited(const struct storage_pool *pool, uint64_t size) {
+    for (uint32_t i = 0; i < pool->freed_count; i++) {
+        if (pool->freed[i].is_awaited && pool->freed[i].size == size) {
+            return true;
         }
+    }
+    return false;
+}
+
+/* Not again, until something shows that it can be worth it. */
+static void give_up_waiting(struct storage_pool *pool) {
+    pool->gives = false;
+    for (uint32_t i = 0; i < pool->freed_count; i++) {
+        pool->freed[i].is_awaited = false;
     }
 }
 
 static void await(struct storage_pool *pool, uint64_t size) {
     const uint64_t deadline_ns = platform_now_ns() + WAIT_NS;
-    while (is_expected(pool, size)) {
+    while (is_awaited(pool, size)) {
         if (!platform_cond_wait_until(&pool->cond, &pool->mutex, deadline_ns)) {
-            /* Not again, until something shows that it can be worth it. */
-            pool->expected_count = 0;
-            pool->gives = false;
+            give_up_waiting(pool);
         }
     }
 }
@@ -165,19 +194,22 @@ void storage_pool_give(struct storage_pool *pool, struct storage *storage, uint6
     while (is_full(pool, storage_get_size(storage))) {
         storage_unref(remove_at(pool, find_oldest(pool)));
     }
-    insert(pool, storage, place);
+    insert(pool, storage, place, settle_freed(pool, storage_get_number(storage)));
     pool->gives = true;
-    settle_expected(pool, storage_get_number(storage));
     pthread_mutex_unlock(&pool->mutex);
 }
 
-void storage_pool_expect(struct storage_pool *pool, const struct storage *storage) {
-    pthread_mutex_lock(&pool->mutex);
+void storage_pool_note_freed(struct storage_pool *pool, const struct storage *storage) {
+    if (!is_suitable(storage)) {
+        return;
+    }
     const uint64_t number = storage_get_number(storage);
-    if (pool->gives && is_suitable(storage) && find_number(pool, number) == pool->count &&
-        pool->expected_count < STORAGE_POOL_COUNT_MAX) {
-        pool->expected[pool->expected_count++] =
-            (struct storage_pool_expected){number, storage_get_size(storage)};
+    pthread_mutex_lock(&pool->mutex);
+    const uint32_t index = find_number(pool, number);
+    if (index < pool->count) {
+        pool->entries[index].is_free = true;
+    } else {
+        add_freed(pool, number, storage_get_size(storage));
     }
     pthread_mutex_unlock(&pool->mutex);
 }

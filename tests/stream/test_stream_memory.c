@@ -220,6 +220,31 @@ static void test_storage_given_back_is_used_again(void **state) {
     guest_destroy(g);
 }
 
+/* A guest drops the blob and goes on using the memory, as it may. */
+static void test_storage_of_live_memory_is_left_alone(void **state) {
+    (void)state;
+    struct guest *g = guest_create_open(NULL);
+    struct storage *first = make_blob(g, MEMORY, MAPPABLE);
+    void *bytes;
+    assert_int_equal(storage_map(first, &bytes), 0);
+    memset(bytes, 0x5a, 8192);
+    guest_detach(g, RESOURCE);
+    g->context->ops->reuse(g->context, first, 0);
+    struct storage *second = make_blob(g, MEMORY + 1, MAPPABLE);
+    assert_ptr_not_equal(second, first);
+    assert_int_equal(((uint8_t *)bytes)[8191], 0x5a);
+    end_blob(g, MEMORY + 1);
+    write_free(g->context_stream, MEMORY);
+    assert_true(guest_finish(g->context_stream));
+    struct storage *again = make_blob(g, MEMORY + 2, MAPPABLE);
+    assert_ptr_equal(again, first);
+    assert_int_equal(((uint8_t *)bytes)[8191], 0);
+    storage_unref(again);
+    storage_unref(second);
+    storage_unref(first);
+    guest_destroy(g);
+}
+
 /* Another program's context does not get it. */
 static void test_storage_stays_in_its_context(void **state) {
     (void)state;
@@ -312,6 +337,7 @@ int main(void) {
         cmocka_unit_test_setup(test_a_blob_outlives_its_memory, expect_reset),
         cmocka_unit_test_setup(test_unknown_resources_cannot_be_imported, expect_reset),
         cmocka_unit_test_setup(test_storage_given_back_is_used_again, expect_reset),
+        cmocka_unit_test_setup(test_storage_of_live_memory_is_left_alone, expect_reset),
         cmocka_unit_test_setup(test_storage_stays_in_its_context, expect_reset),
         cmocka_unit_test_setup(test_storage_is_kept_within_bounds, expect_reset),
         cmocka_unit_test_setup(test_a_thousand_mappings_live_at_once, expect_reset),

@@ -20,10 +20,12 @@ static struct storage *make(uint64_t pages) {
     return storage;
 }
 
-/* Gives a new storage, of which the pool has the only reference; its number. `place` in pages. */
+/* Gives a new storage whose memory is freed, of which the pool has the only reference; its number.
+ * `place` in pages. */
 static uint64_t give_at(uint64_t pages, uint64_t place) {
     struct storage *storage = make(pages);
     const uint64_t number = storage_get_number(storage);
+    storage_pool_note_freed(&pool, storage);
     storage_pool_give(&pool, storage, place * platform_page_size());
     storage_unref(storage);
     return number;
@@ -45,6 +47,14 @@ static uint64_t take(uint64_t pages) {
     assert_true(storage_get_size(storage) == pages * platform_page_size());
     storage_unref(storage);
     return number;
+}
+
+static uint32_t awaited_count(void) {
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < pool.freed_count; i++) {
+        count += pool.freed[i].is_awaited;
+    }
+    return count;
 }
 
 static uint64_t live_count(void) {
@@ -196,28 +206,50 @@ static void test_what_is_expected_comes(void **state) {
         take(1), give(1), take(1);
         struct storage *storage = make(1);
         const uint64_t number = storage_get_number(storage);
-        storage_pool_expect(&pool, storage);
-        assert_int_equal(pool.expected_count, 1);
+        storage_pool_note_freed(&pool, storage);
+        assert_int_equal(awaited_count(), 1);
         pthread_t thread;
         assert_int_equal(pthread_create(&thread, NULL, give_expected, storage), 0);
         const uint64_t taken = take(1);
         assert_true(taken == number || taken == 0);
         found += taken == number;
         pthread_join(thread, NULL);
-        assert_int_equal(pool.expected_count, 0);
+        assert_int_equal(pool.freed_count, 0);
         take(1);
     }
     assert_true(found > 0);
 }
 
-static void test_what_came_before_is_not_expected(void **state) {
+/* A guest may drop the resource of a memory that it goes on using: nobody else gets that. */
+static void test_only_what_is_freed_is_taken(void **state) {
+    (void)state;
+    struct storage *storage = make(1), *next = make(1);
+    storage_pool_give(&pool, storage, 0);
+    storage_pool_give(&pool, next, platform_page_size());
+    assert_null(storage_pool_take(&pool, platform_page_size()));
+    storage_pool_note_freed(&pool, next); /* not where Linux would look first */
+    assert_null(storage_pool_take(&pool, platform_page_size()));
+    storage_pool_note_freed(&pool, storage);
+    assert_int_equal(pool.freed_count, 0);
+    assert_ptr_equal(storage_pool_take(&pool, platform_page_size()), storage);
+    assert_ptr_equal(storage_pool_take(&pool, platform_page_size()), next);
+    storage_unref(storage);
+    storage_unref(next);
+    /* Freed once, used once. */
+    storage_pool_give(&pool, storage, 0);
+    assert_null(storage_pool_take(&pool, platform_page_size()));
+    storage_unref(storage);
+    storage_unref(next);
+}
+
+static void test_what_came_before_is_not_awaited(void **state) {
     (void)state;
     struct storage *storage = make(1);
-    storage_pool_expect(&pool, storage); /* nothing has ever been given: nobody waits for that */
-    assert_int_equal(pool.expected_count, 0);
+    storage_pool_note_freed(&pool, storage); /* nothing has ever been given: nobody waits */
+    assert_int_equal(awaited_count(), 0);
     storage_pool_give(&pool, storage, 0);
-    storage_pool_expect(&pool, storage);
-    assert_int_equal(pool.expected_count, 0);
+    storage_pool_note_freed(&pool, storage);
+    assert_int_equal(pool.freed_count, 0);
     assert_ptr_equal(storage_pool_take(&pool, platform_page_size()), storage);
     storage_unref(storage);
     storage_unref(storage);
@@ -227,37 +259,36 @@ static void test_what_never_comes_is_waited_for_once(void **state) {
     (void)state;
     give(1);
     struct storage *storages[3] = {make(2), make(2), make(2)};
-    storage_pool_expect(&pool, storages[0]);
-    storage_pool_expect(&pool, storages[1]);
-    assert_int_equal(pool.expected_count, 2);
+    storage_pool_note_freed(&pool, storages[0]);
+    storage_pool_note_freed(&pool, storages[1]);
+    assert_int_equal(awaited_count(), 2);
     assert_true(take(1) != 0); /* of another size: not waited for */
-    assert_int_equal(pool.expected_count, 2);
+    assert_int_equal(awaited_count(), 2);
     assert_true(take(2) == 0);
-    assert_int_equal(pool.expected_count, 0);
-    storage_pool_expect(&pool, storages[2]);
-    assert_int_equal(pool.expected_count, 0);
+    assert_int_equal(awaited_count(), 0);
     give(3); /* they come again */
-    storage_pool_expect(&pool, storages[2]);
-    assert_int_equal(pool.expected_count, 1);
+    storage_pool_note_freed(&pool, storages[2]);
+    assert_int_equal(awaited_count(), 1);
     for (int i = 0; i < 3; i++) {
         storage_unref(storages[i]);
     }
 }
 
-static void test_no_more_is_expected_than_kept(void **state) {
+static void test_no_more_is_noted_than_kept(void **state) {
     (void)state;
     give(1);
     struct storage *storage = make(1);
     for (uint64_t i = 0; i < 2 * STORAGE_POOL_COUNT_MAX; i++) {
         storage_set_number(storage, 1000000 + i);
-        storage_pool_expect(&pool, storage);
+        storage_pool_note_freed(&pool, storage);
     }
-    assert_int_equal(pool.expected_count, STORAGE_POOL_COUNT_MAX);
+    assert_int_equal(pool.freed_count, STORAGE_POOL_COUNT_MAX);
+    assert_true(pool.freed[0].number == 1000000 + STORAGE_POOL_COUNT_MAX); /* the last ones */
     storage_unref(storage);
     storage = make(STORAGE_POOL_BYTES_MAX / platform_page_size() + 1);
-    pool.expected_count = 0;
-    storage_pool_expect(&pool, storage); /* would not be kept */
-    assert_int_equal(pool.expected_count, 0);
+    pool.freed_count = 0;
+    storage_pool_note_freed(&pool, storage); /* would not be kept */
+    assert_int_equal(pool.freed_count, 0);
     storage_unref(storage);
 }
 
@@ -271,9 +302,10 @@ int main(void) {
         cmocka_unit_test_setup_teardown(test_its_bounds, begin, end),
         cmocka_unit_test_setup_teardown(test_only_shared_memory, begin, end),
         cmocka_unit_test_setup_teardown(test_what_is_expected_comes, begin, end),
-        cmocka_unit_test_setup_teardown(test_what_came_before_is_not_expected, begin, end),
+        cmocka_unit_test_setup_teardown(test_only_what_is_freed_is_taken, begin, end),
+        cmocka_unit_test_setup_teardown(test_what_came_before_is_not_awaited, begin, end),
         cmocka_unit_test_setup_teardown(test_what_never_comes_is_waited_for_once, begin, end),
-        cmocka_unit_test_setup_teardown(test_no_more_is_expected_than_kept, begin, end),
+        cmocka_unit_test_setup_teardown(test_no_more_is_noted_than_kept, begin, end),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
