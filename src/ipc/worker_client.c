@@ -26,10 +26,11 @@ struct worker_blob {
     uint32_t resource_id;
 };
 
-static uint64_t grace_ns = UINT64_C(3000000000);
+static uint64_t grace_ns = UINT64_C(3000000000), blob_ns = UINT64_C(30000000000);
 
-void worker_set_grace(uint64_t wanted_ns) {
-    grace_ns = wanted_ns;
+void worker_set_limits(uint64_t wanted_grace_ns, uint64_t wanted_blob_ns) {
+    grace_ns = wanted_grace_ns;
+    blob_ns = wanted_blob_ns;
 }
 
 static struct worker *from(struct context *context) {
@@ -136,6 +137,9 @@ static int worker_create_blob(struct context *context, uint32_t resource_id, uin
         free(blob);
         return -ENOSPC;
     }
+    if (!worker->first) {
+        worker->first_ns = platform_now_ns();
+    }
     *worker->last = blob;
     worker->last = &blob->next;
     worker->blob_count++;
@@ -233,6 +237,7 @@ static void answer_blob(struct worker *worker, struct storage *storage, int erro
                         const char *reason) {
     struct worker_blob *blob = worker->first;
     worker->first = blob->next;
+    worker->first_ns = platform_now_ns();
     if (!worker->first) {
         worker->last = &worker->first;
     }
@@ -403,6 +408,23 @@ static void settle_lost(struct worker *worker) {
     }
 }
 
+/* A guest's kernel waits for a blob that it maps without an end: the program could not be killed.
+ * Returns when to look again: who asks for a blob does not wake us. */
+static uint64_t attend_blobs(struct worker *worker, uint64_t now_ns) {
+    if (worker->cut || worker->destroyed || !worker->taken) {
+        return UINT64_MAX;
+    }
+    const uint64_t deadline_ns = (worker->first ? worker->first_ns : now_ns) + blob_ns;
+    if (now_ns < deadline_ns) {
+        return deadline_ns;
+    }
+    char reason[128];
+    snprintf(reason, sizeof(reason), "the worker has not made a blob in %llu s: it hangs",
+             (unsigned long long)(blob_ns / UINT64_C(1000000000)));
+    cut(worker, reason);
+    return now_ns;
+}
+
 /* ---- the process (the mutex is held) ------------------------------------------------------ */
 
 static void describe_end(struct worker *worker) {
@@ -473,7 +495,9 @@ uint64_t worker_attend(struct worker *worker, const struct pollfd polls[2], uint
     if (worker->taken && !worker->destroyed && polls && polls[1].revents) {
         read_fences(worker);
     }
+    const uint64_t blobs_ns = attend_blobs(worker, now_ns);
     uint64_t next_ns = attend_process(worker, now_ns);
+    next_ns = blobs_ns < next_ns ? blobs_ns : next_ns;
     if (!worker->cut && channel_has_input(&worker->channel)) {
         next_ns = now_ns; /* others first */
     }

@@ -46,6 +46,7 @@ struct worker {
     bool lost, lost_told;
     char reason[WORKER_REASON_BYTES]; /* why the driver cannot be opened, or the context is lost */
     struct worker_blob *first, **last;
+    uint64_t first_ns; /* since when the first is awaited */
     uint32_t blob_count;
     struct storage_pool returned; /* what it was told to use again, as far as it may still do so */
     uint64_t asked[CONTEXT_RING_IDX_COUNT], told[CONTEXT_RING_IDX_COUNT];
@@ -74,7 +75,7 @@ uint64_t worker_attend(struct worker *worker, const struct pollfd polls[2], uint
 bool worker_is_over(struct worker *worker);
 /* Ends a worker that serves nobody, as destroy does for one that does. Any thread. */
 void worker_dismiss(struct worker *worker);
-/* Room to end before it is killed. Set once, before the first worker. */
-void worker_set_grace(uint64_t grace_ns);
+/* Time to end, and to make one blob, before it is killed. Set once, before the first worker. */
+void worker_set_limits(uint64_t grace_ns, uint64_t blob_ns);
 
 #endif

@@ -11,6 +11,7 @@
 
 #define NS_PER_MS UINT64_C(1000000)
 #define GRACE_MS_DEFAULT 3000
+#define BLOB_MS_DEFAULT 30000
 /* The first worker's word; drivers may be slow to load. */
 #define READY_NS (UINT64_C(60000) * NS_PER_MS)
 /* A context that begins has the processor to itself first. */
@@ -240,7 +241,8 @@ int worker_pool_start(const struct worker_pool_options *options, char *reason, s
     pool.spares = options->spares;
     pool.sandbox = options->sandbox;
     pool.running = pool.stopping = pool.spare_failed = false;
-    worker_set_grace((options->grace_ms ? options->grace_ms : GRACE_MS_DEFAULT) * NS_PER_MS);
+    worker_set_limits((options->grace_ms ? options->grace_ms : GRACE_MS_DEFAULT) * NS_PER_MS,
+                      (options->blob_ms ? options->blob_ms : BLOB_MS_DEFAULT) * NS_PER_MS);
     error = platform_wake_init(&pool.wake);
     if (error) {
         snprintf(reason, reason_size, "workers cannot be watched: %s", strerror(-error));

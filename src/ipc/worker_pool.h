@@ -20,6 +20,7 @@ struct worker_pool_options {
     const char *program; /* path of vesper-worker; NULL: beside this process's program */
     uint32_t spares;     /* workers kept ready: 0 … WORKER_SPARES_MAX */
     uint32_t grace_ms;   /* for a worker to end by itself; 0: default, 3000 */
+    uint32_t blob_ms;    /* for a worker to make one blob; 0: default, 30 000 */
     enum platform_sandbox sandbox; /* that workers enter before they open the driver */
 };
 

@@ -199,7 +199,8 @@ static int start(const char *deed, char *reason, size_t size) {
     pthread_mutex_init(&heard.mutex, NULL);
     platform_cond_init(&heard.cond);
     setenv(DEEDS, deed, 1);
-    const struct worker_pool_options options = {.program = own_path, .spares = 1, .grace_ms = 200};
+    const struct worker_pool_options options = {
+        .program = own_path, .spares = 1, .grace_ms = 200, .blob_ms = 1000};
     return worker_pool_start(&options, reason, size);
 }
 
@@ -248,6 +249,7 @@ static void test_hostile_workers(void **state) {
     expect_loss("large", "broke the protocol");
     expect_loss("unsealed", "broke the protocol");
     expect_loss("nothing", "broke the protocol");
+    expect_loss("silent", "has not made a blob in 1 s");
     expect_loss("exit", "ended with status 3");
     expect_loss("abort", "ended by signal 9");
 }
