@@ -277,6 +277,7 @@ static void close_window(struct window_host *host, struct window_scanout *scanou
 
 static void note_resize(struct window_host *host, struct window_scanout *scanout) {
     uint32_t width, height;
+    window_view_note_size(&scanout->view);
     if (!host->options.keep_mode && window_view_get_size(&scanout->view, &width, &height)) {
         scanout->view.resize_due_ns = platform_now_ns() + RESIZE_REST_NS;
     }
@@ -286,6 +287,10 @@ static void note_resize(struct window_host *host, struct window_scanout *scanout
 static void tell_resize(struct window_host *host, struct window_scanout *scanout) {
     uint32_t width, height;
     scanout->view.resize_due_ns = 0;
+    if (window_view_is_changing(&scanout->view)) {
+        scanout->view.resize_due_ns = platform_now_ns() + RESIZE_REST_NS;
+        return;
+    }
     if (!window_view_get_size(&scanout->view, &width, &height) ||
         !window_view_is_news(&scanout->view, width, height)) {
         return;

@@ -3,17 +3,41 @@
 #include <stdio.h>
 
 #include "display/monitor.h"
+#include "platform/platform.h"
 #include "util/log.h"
 
 #define SIZE_UNTIL_OPEN 64 /* points; nobody sees it */
+/* A system that has not given a window the size by then gives it another, or none. */
+#define CHANGE_NS UINT64_C(1000000000)
 
 static int to_points(uint32_t pixels, float density) {
     const int points = (int)((float)pixels / density + 0.5f);
     return points > 0 ? points : 1;
 }
 
+static bool has_size(const struct window_view *view, uint32_t width, uint32_t height) {
+    int now_width = 0, now_height = 0;
+    return sdl.GetWindowSizeInPixels(view->window, &now_width, &now_height) &&
+           now_width == (int)width && now_height == (int)height;
+}
+
+bool window_view_is_changing(const struct window_view *view) {
+    return platform_now_ns() < view->asked_until_ns;
+}
+
+void window_view_note_size(struct window_view *view) {
+    if (has_size(view, view->asked_width, view->asked_height)) {
+        view->asked_until_ns = 0;
+    }
+}
+
 /* A window of so many pixels, on a screen whose points are several pixels, too. */
 static void set_pixel_size(struct window_view *view, uint32_t width, uint32_t height) {
+    if (window_view_is_changing(view) || !has_size(view, width, height)) {
+        view->asked_until_ns = platform_now_ns() + CHANGE_NS;
+    }
+    view->asked_width = width;
+    view->asked_height = height;
     float density = sdl.GetWindowPixelDensity(view->window);
     if (density <= 0) {
         density = 1;
@@ -112,7 +136,8 @@ bool window_view_follow_mode(struct window_view *view, const struct window_optio
     view->height = height;
     view->told_width = view->told_height = 0;
     uint32_t now_width, now_height;
-    const bool fits = window_view_get_size(view, &now_width, &now_height) && now_width == width &&
+    const bool fits = !window_view_is_changing(view) &&
+                      window_view_get_size(view, &now_width, &now_height) && now_width == width &&
                       now_height == height;
     const SDL_WindowFlags fixed = SDL_WINDOW_FULLSCREEN | SDL_WINDOW_MAXIMIZED;
     if (!fits && !options->full_screen && !(sdl.GetWindowFlags(view->window) & fixed)) {

@@ -20,6 +20,10 @@ struct window_view {
     uint32_t width, height;
     /* When a size that the person gave the window is told; 0: there is none to tell. */
     uint64_t resize_due_ns;
+    /* The size that the toolkit was asked for last, and until when nothing that it says of the size is
+     * believed unless it is that one: it hears of sizes late, one after the other. 0: it is settled. */
+    uint32_t asked_width, asked_height;
+    uint64_t asked_until_ns;
     /* The size that was told since the guest took a mode; 0: none. */
     uint32_t told_width, told_height;
 };
@@ -44,6 +48,11 @@ void window_view_draw(struct window_view *view, const struct window_options *opt
  * the mode is the one that it had. */
 bool window_view_follow_mode(struct window_view *view, const struct window_options *options,
                              uint32_t width, uint32_t height);
+
+/* The toolkit says that the window has another size. */
+void window_view_note_size(struct window_view *view);
+/* Whether a size that was asked for is still to come. */
+bool window_view_is_changing(const struct window_view *view);
 
 /* Whether the guest, which has its mode and what it was told since, has to hear of this size of the
  * open window; it counts as told then. */
