@@ -383,15 +383,17 @@ static void handle_event(struct window_host *host, const SDL_Event *event) {
     }
 }
 
-/* Does `act` where it is due; makes *wait_ms, -1: for ever, end with it where it is not. */
-static void act_when_due(struct window_host *host, struct window_scanout *scanout, uint64_t due_ns,
+/* Does `act` where it is due, and makes *wait_ms, -1: for ever, end with it where it is not, or again. */
+static void act_when_due(struct window_host *host, struct window_scanout *scanout,
+                         const uint64_t *due_ns,
                          void (*act)(struct window_host *host, struct window_scanout *scanout),
                          int *wait_ms) {
-    const uint64_t now_ns = platform_now_ns();
-    if (due_ns != 0 && due_ns <= now_ns) {
+    if (*due_ns != 0 && *due_ns <= platform_now_ns()) {
         act(host, scanout);
-    } else if (due_ns != 0) {
-        const int left_ms = (int)((due_ns - now_ns) / 1000000) + 1;
+    }
+    const uint64_t now_ns = platform_now_ns();
+    if (*due_ns != 0) {
+        const int left_ms = *due_ns > now_ns ? (int)((*due_ns - now_ns) / 1000000) + 1 : 0;
         *wait_ms = *wait_ms < 0 || left_ms < *wait_ms ? left_ms : *wait_ms;
     }
 }
@@ -401,8 +403,8 @@ static int act_on_time(struct window_host *host) {
     int wait_ms = -1;
     for (uint32_t i = 0; i < host->options.scanout_count; i++) {
         struct window_scanout *scanout = &host->scanouts[i];
-        act_when_due(host, scanout, scanout->view.resize_due_ns, tell_resize, &wait_ms);
-        act_when_due(host, scanout, scanout->retry_due_ns, try_again, &wait_ms);
+        act_when_due(host, scanout, &scanout->view.resize_due_ns, tell_resize, &wait_ms);
+        act_when_due(host, scanout, &scanout->retry_due_ns, try_again, &wait_ms);
     }
     return wait_ms;
 }
