@@ -8,22 +8,9 @@
 
 #include <cmocka.h>
 
+#include "held_driver.h"
 #include "platform/platform.h"
-#include "renderer/context.h"
 #include "renderer/driver.h"
-
-/* Keeps the driver in the process, whose descriptors and threads are counted, and whose leaks are told
- * from ours by its name. */
-static void hold_driver(void) {
-    static VkInstance held;
-    const VkInstanceCreateInfo info = {.sType = VK_STRUCTURE_TYPE_INSTANCE_CREATE_INFO};
-    char reason[256];
-    if (!held && renderer_open_driver(reason, sizeof(reason)) == 0) {
-        PFN_vkCreateInstance create =
-            (PFN_vkCreateInstance)driver_get_entry()(NULL, "vkCreateInstance");
-        assert_int_equal(create(&info, NULL, &held), VK_SUCCESS);
-    }
-}
 
 const struct host_control *stand_control(void) {
     static const struct host_control *control;

@@ -9,6 +9,8 @@
 
 #include <cmocka.h>
 
+#include "held_driver.h"
+
 static const struct backend *chosen;
 
 int stage_setup(void **state) {
@@ -122,6 +124,7 @@ static bool is_usable(const struct backend *backend) {
 }
 
 int main(int argc, char **argv) {
+    hold_driver();
     for (unsigned i = 0; argc >= 2 && i < backend_count; i++) {
         if (strcmp(argv[1], backends[i]->name) == 0) {
             chosen = backends[i];

@@ -12,6 +12,7 @@
 #include "canvas.h"
 #include "display/swapchain/offer.h"
 #include "display/swapchain/painter.h"
+#include "held_driver.h"
 #include "renderer/driver.h"
 
 #define WIDTH 128
@@ -405,6 +406,7 @@ int main(void) {
         cmocka_unit_test(test_cursor_on_every_screen),
         cmocka_unit_test(test_every_turn),
     };
+    hold_driver();
     if (!open_gpu()) {
         return 77;
     }

@@ -81,7 +81,8 @@ class World:
                 process.kill()
                 process.wait()
                 raise
-        expect(status == 0, f"vesper serve ended with status {status}")
+        expect(status == 0, f"vesper serve ended with status {status}:\n"
+               + log.read_text(errors="replace"))
         expect(not path.exists(), "the control socket is left")
 
 
