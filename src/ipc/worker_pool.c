@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <limits.h>
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,6 +13,8 @@
 #define NS_PER_MS UINT64_C(1000000)
 #define GRACE_MS_DEFAULT 3000
 #define BLOB_MS_DEFAULT 30000
+/* How long something more is looked for before the watcher sleeps. */
+#define LOOK_NS UINT64_C(50000)
 /* The first worker's word; drivers may be slow to load. */
 #define READY_NS (UINT64_C(60000) * NS_PER_MS)
 /* A context that begins has the processor to itself first. */
@@ -161,8 +164,25 @@ static int timeout_until(uint64_t next_ns, uint64_t now_ns) {
     return next_ns > now_ns ? (int)((next_ns - now_ns + NS_PER_MS - 1) / NS_PER_MS) : 0;
 }
 
+/* Waits as poll does; before it sleeps it looks for a while, where something has just come: a guest that
+ * waits for one fence after the other has its next one soon. */
+static int wait_for_input(uint32_t entries, int timeout_ms, bool was_ready) {
+    if (was_ready && timeout_ms != 0) {
+        const uint64_t end_ns = platform_now_ns() + LOOK_NS;
+        do {
+            const int ready = poll(pool.polls, entries, 0);
+            if (ready != 0) {
+                return ready;
+            }
+            sched_yield();
+        } while (platform_now_ns() < end_ns);
+    }
+    return poll(pool.polls, entries, timeout_ms);
+}
+
 static void *watch(void *argument) {
     (void)argument;
+    bool was_ready = false;
     pthread_mutex_lock(&pool.mutex);
     for (;;) {
         const uint64_t now_ns = platform_now_ns();
@@ -181,7 +201,9 @@ static void *watch(void *argument) {
         }
         const uint32_t entries = prepare_polls();
         pthread_mutex_unlock(&pool.mutex);
-        int ready = poll(pool.polls, entries, entries ? timeout_until(next_ns, now_ns) : 10);
+        const int timeout_ms = entries ? timeout_until(next_ns, now_ns) : 10;
+        const int ready = wait_for_input(entries, timeout_ms, was_ready);
+        was_ready = ready > 0;
         if (ready > 0 && entries && pool.polls[0].revents) {
             platform_wake_drain(&pool.wake);
         }

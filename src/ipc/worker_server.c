@@ -15,6 +15,9 @@
 #include "renderer/context.h"
 #include "util/log.h"
 
+/* How long one more request is looked for before the thread sleeps. */
+#define LOOK_NS UINT64_C(50000)
+
 /* vesper bounds what it sends by the limits of its frontends. */
 #define REQUEST_BYTES_MAX (UINT32_C(1) << 30)
 /* Replies wait here when vesper does not read: one per create_blob. */
@@ -27,7 +30,8 @@
  * thread, not two. */
 struct server {
     struct channel channel;
-    pthread_mutex_t turn; /* guards the receiving side and the next two */
+    pthread_mutex_t turn; /* guards the receiving side and the next three */
+    uint64_t handled;     /* requests so far */
     pthread_t other;      /* the thread that is not the main one */
     bool has_other, over;
     _Atomic(int) error; /* by which it is over, or is about to be */
@@ -304,6 +308,7 @@ static int receive_all(struct server *server) {
         }
         error = handle(server, &message);
         channel_close_fds(&message);
+        server->handled++;
     }
     return error;
 }
@@ -316,13 +321,20 @@ static int flush(struct server *server, bool *out_waiting) {
     return error == -EAGAIN ? 0 : error;
 }
 
-/* All requests there are. What the thread that had the turn before has read and not executed is there
- * without a wait. */
+/* All requests there are, and those that follow soon: what is submitted is mostly followed by a fence,
+ * and what was waited for by something else. To let others run and to look again costs less than to
+ * sleep and be woken. What the thread that had the turn before has read and not executed is there without
+ * a wait. */
 static int serve_requests(struct server *server) {
+    uint64_t seen = server->handled, end_ns = 0;
     int error = receive_all(server);
-    if (!error && has_turn) {
-        /* What is submitted is mostly followed by a fence: to let others run and to look once more
-         * costs less than to sleep and be woken. */
+    while (!error && has_turn) {
+        if (server->handled != seen) {
+            seen = server->handled;
+            end_ns = platform_now_ns() + LOOK_NS;
+        } else if (platform_now_ns() >= end_ns) {
+            break;
+        }
         sched_yield();
         error = receive_all(server);
     }
