@@ -26,7 +26,7 @@ struct worker_blob {
     uint32_t resource_id;
 };
 
-static uint64_t grace_ns = UINT64_C(3000000000), blob_ns = UINT64_C(30000000000);
+static uint64_t grace_ns, blob_ns; /* the pool sets them, and has their defaults */
 
 void worker_set_limits(uint64_t wanted_grace_ns, uint64_t wanted_blob_ns) {
     grace_ns = wanted_grace_ns;

@@ -13,8 +13,6 @@
 #define NS_PER_MS UINT64_C(1000000)
 #define GRACE_MS_DEFAULT 3000
 #define BLOB_MS_DEFAULT 30000
-/* How long something more is looked for before the watcher sleeps. */
-#define LOOK_NS UINT64_C(50000)
 /* The first worker's word; drivers may be slow to load. */
 #define READY_NS (UINT64_C(60000) * NS_PER_MS)
 /* A context that begins has the processor to itself first. */
@@ -168,7 +166,7 @@ static int timeout_until(uint64_t next_ns, uint64_t now_ns) {
  * waits for one fence after the other has its next one soon. */
 static int wait_for_input(uint32_t entries, int timeout_ms, bool was_ready) {
     if (was_ready && timeout_ms != 0) {
-        const uint64_t end_ns = platform_now_ns() + LOOK_NS;
+        const uint64_t end_ns = platform_now_ns() + WORKER_LOOK_NS;
         do {
             const int ready = poll(pool.polls, entries, 0);
             if (ready != 0) {

@@ -18,6 +18,10 @@
 #define WORKER_NAME_BYTES 104
 #define WORKER_REASON_BYTES 512
 
+/* How long either side looks for something more, where something has just come, before it sleeps: a
+ * sleeping processor takes longer to wake than a message to come. */
+#define WORKER_LOOK_NS UINT64_C(50000)
+
 enum worker_message_kind {
     WORKER_HELLO = 1, /* descriptors: the fence page; the pipe's end for writing */
     WORKER_SUBMIT,

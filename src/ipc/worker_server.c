@@ -15,9 +15,6 @@
 #include "renderer/context.h"
 #include "util/log.h"
 
-/* How long one more request is looked for before the thread sleeps. */
-#define LOOK_NS UINT64_C(50000)
-
 /* vesper bounds what it sends by the limits of its frontends. */
 #define REQUEST_BYTES_MAX (UINT32_C(1) << 30)
 /* Replies wait here when vesper does not read: one per create_blob. */
@@ -331,7 +328,7 @@ static int serve_requests(struct server *server) {
     while (!error && has_turn) {
         if (server->handled != seen) {
             seen = server->handled;
-            end_ns = platform_now_ns() + LOOK_NS;
+            end_ns = platform_now_ns() + WORKER_LOOK_NS;
         } else if (platform_now_ns() >= end_ns) {
             break;
         }
