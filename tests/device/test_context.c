@@ -33,18 +33,6 @@ static struct answer *submit(struct world *world, uint32_t ctx_id, uint32_t size
     return world_send_with(world, &request, sizeof(request), words, present);
 }
 
-static struct answer *attach(struct world *world, uint32_t ctx_id, uint32_t id) {
-    const struct wire_resource request = {
-        .header = {.type = WIRE_CTX_ATTACH_RESOURCE, .ctx_id = ctx_id}, .resource_id = id};
-    return world_send(world, &request, sizeof(request));
-}
-
-static struct answer *detach(struct world *world, uint32_t ctx_id, uint32_t id) {
-    const struct wire_resource request = {
-        .header = {.type = WIRE_CTX_DETACH_RESOURCE, .ctx_id = ctx_id}, .resource_id = id};
-    return world_send(world, &request, sizeof(request));
-}
-
 /* Waits for the reaper. */
 static void wait_for_end(uint32_t live) {
     while (atomic_load(&fake_contexts.live) != live) {
@@ -76,8 +64,8 @@ static void test_without_capset(void **state) {
     assert_ok(create(world, 1, 0, 1));
     assert_int_equal(world_counts(world).contexts, 1);
     world_2d(world, 7, 64, 64);
-    assert_ok(attach(world, 1, 7));
-    assert_ok(detach(world, 1, 7));
+    assert_ok(world_attach(world, 1, 7));
+    assert_ok(world_detach(world, 1, 7));
     const uint32_t word = 0;
     assert_refused(submit(world, 1, 4, &word, 4), WIRE_ERR_UNSPEC, "SUBMIT_3D",
                    "Operation not supported");
@@ -203,43 +191,43 @@ static void test_attach_and_detach(void **state) {
     world_host_blob(world, maker, 1, 5, WORLD_PAGE);
 
     /* The maker has it already. */
-    assert_ok(attach(world, 1, 5));
+    assert_ok(world_attach(world, 1, 5));
     assert_int_equal(fake_count(maker, FAKE_ATTACH), 0);
-    assert_ok(attach(world, 2, 5));
+    assert_ok(world_attach(world, 2, 5));
     assert_int_equal(fake_last(other, FAKE_ATTACH)->id, 5);
     assert_true(fake_last(other, FAKE_ATTACH)->value >= WORLD_PAGE);
-    assert_ok(detach(world, 2, 5));
+    assert_ok(world_detach(world, 2, 5));
     assert_int_equal(fake_last(other, FAKE_DETACH)->id, 5);
-    assert_refused(detach(world, 2, 5), WIRE_ERR_INVALID_PARAMETER, "CTX_DETACH_RESOURCE",
+    assert_refused(world_detach(world, 2, 5), WIRE_ERR_INVALID_PARAMETER, "CTX_DETACH_RESOURCE",
                    "resource_id 5: not attached to context 2");
 
     /* Two handles in one context: it is gone with the second. */
-    assert_ok(attach(world, 2, 5));
-    assert_ok(attach(world, 2, 5));
+    assert_ok(world_attach(world, 2, 5));
+    assert_ok(world_attach(world, 2, 5));
     assert_int_equal(fake_count(other, FAKE_ATTACH), 2);
-    assert_ok(detach(world, 2, 5));
+    assert_ok(world_detach(world, 2, 5));
     assert_int_equal(fake_count(other, FAKE_DETACH), 1);
-    assert_ok(detach(world, 2, 5));
+    assert_ok(world_detach(world, 2, 5));
     assert_int_equal(fake_count(other, FAKE_DETACH), 2);
 
-    assert_ok(detach(world, 1, 5));
+    assert_ok(world_detach(world, 1, 5));
     assert_int_equal(fake_count(maker, FAKE_DETACH), 1);
-    assert_refused(detach(world, 1, 5), WIRE_ERR_INVALID_PARAMETER, "CTX_DETACH_RESOURCE",
+    assert_refused(world_detach(world, 1, 5), WIRE_ERR_INVALID_PARAMETER, "CTX_DETACH_RESOURCE",
                    "not attached");
 
-    assert_refused(attach(world, 1, 6), WIRE_ERR_INVALID_RESOURCE_ID, "CTX_ATTACH_RESOURCE",
+    assert_refused(world_attach(world, 1, 6), WIRE_ERR_INVALID_RESOURCE_ID, "CTX_ATTACH_RESOURCE",
                    "resource_id 6");
-    assert_refused(attach(world, 3, 5), WIRE_ERR_INVALID_CONTEXT_ID, "CTX_ATTACH_RESOURCE",
+    assert_refused(world_attach(world, 3, 5), WIRE_ERR_INVALID_CONTEXT_ID, "CTX_ATTACH_RESOURCE",
                    "ctx_id 3");
-    assert_refused(detach(world, 1, 6), WIRE_ERR_INVALID_RESOURCE_ID, "CTX_DETACH_RESOURCE",
+    assert_refused(world_detach(world, 1, 6), WIRE_ERR_INVALID_RESOURCE_ID, "CTX_DETACH_RESOURCE",
                    "resource_id 6");
-    assert_refused(detach(world, 3, 5), WIRE_ERR_INVALID_CONTEXT_ID, "CTX_DETACH_RESOURCE",
+    assert_refused(world_detach(world, 3, 5), WIRE_ERR_INVALID_CONTEXT_ID, "CTX_DETACH_RESOURCE",
                    "ctx_id 3");
     fake_contexts.attach_error = -ENOMEM;
-    assert_refused(attach(world, 2, 5), WIRE_ERR_OUT_OF_MEMORY, "CTX_ATTACH_RESOURCE",
+    assert_refused(world_attach(world, 2, 5), WIRE_ERR_OUT_OF_MEMORY, "CTX_ATTACH_RESOURCE",
                    "resource_id 5 to context 2");
     fake_contexts.attach_error = 0;
-    assert_refused(detach(world, 2, 5), WIRE_ERR_INVALID_PARAMETER, "CTX_DETACH_RESOURCE",
+    assert_refused(world_detach(world, 2, 5), WIRE_ERR_INVALID_PARAMETER, "CTX_DETACH_RESOURCE",
                    "not attached");
     world_destroy(world);
 }
@@ -252,8 +240,8 @@ static void test_ends_while_attached(void **state) {
     struct fake_context *other = world_context(world, 2);
     world_host_blob(world, maker, 1, 5, WORLD_PAGE);
     world_host_blob(world, maker, 1, 6, WORLD_PAGE);
-    assert_ok(attach(world, 2, 5));
-    assert_ok(attach(world, 2, 6));
+    assert_ok(world_attach(world, 2, 5));
+    assert_ok(world_attach(world, 2, 6));
     assert_ok(SEND(world, wire_resource, WIRE_RESOURCE_UNREF, .resource_id = 5));
     assert_int_equal(fake_last(maker, FAKE_DETACH)->id, 5);
     assert_int_equal(fake_last(other, FAKE_DETACH)->id, 5);
@@ -263,8 +251,8 @@ static void test_ends_while_attached(void **state) {
     assert_ok(destroy(world, 1));
     wait_for_end(1);
     assert_int_equal(world_counts(world).resources, 1);
-    assert_ok(detach(world, 2, 6));
-    assert_ok(attach(world, 2, 6));
+    assert_ok(world_detach(world, 2, 6));
+    assert_ok(world_attach(world, 2, 6));
     assert_ok(SEND(world, wire_resource, WIRE_RESOURCE_UNREF, .resource_id = 6));
     world_destroy(world);
 }
@@ -280,10 +268,10 @@ static void test_detach_from_a_lost_context(void **state) {
     fake_lose(context, "a bad command");
     world_dispatch(world);
     assert_refused(created, WIRE_ERR_UNSPEC, "RESOURCE_CREATE_BLOB", "a bad command");
-    assert_refused(attach(world, 1, 5), WIRE_ERR_UNSPEC, "CTX_ATTACH_RESOURCE", "has ended");
+    assert_refused(world_attach(world, 1, 5), WIRE_ERR_UNSPEC, "CTX_ATTACH_RESOURCE", "has ended");
     for (uint32_t id = 5; id <= 7; id++) {
-        assert_ok(detach(world, 1, id));
-        assert_ok(detach(world, 1, id));
+        assert_ok(world_detach(world, 1, id));
+        assert_ok(world_detach(world, 1, id));
     }
     assert_int_equal(fake_count(context, FAKE_DETACH), 2); /* 5 and 6, once each */
     assert_ok(SEND(world, wire_resource, WIRE_RESOURCE_UNREF, .resource_id = 5));
@@ -300,11 +288,11 @@ static void test_attach_without_storage(void **state) {
     world_2d(world, 1, 4, 4);
     world_guest_blob(world, 2, WORLD_RAM, (uint32_t)platform_page_size());
     for (uint32_t id = 1; id <= 2; id++) {
-        assert_ok(attach(world, 1, id));
-        assert_ok(detach(world, 1, id));
-        assert_refused(detach(world, 1, id), WIRE_ERR_INVALID_PARAMETER, "CTX_DETACH_RESOURCE",
-                       "not attached");
-        assert_ok(attach(world, 1, id));
+        assert_ok(world_attach(world, 1, id));
+        assert_ok(world_detach(world, 1, id));
+        assert_refused(world_detach(world, 1, id), WIRE_ERR_INVALID_PARAMETER,
+                       "CTX_DETACH_RESOURCE", "not attached");
+        assert_ok(world_attach(world, 1, id));
         assert_ok(SEND(world, wire_resource, WIRE_RESOURCE_UNREF, .resource_id = id));
     }
     assert_int_equal(context->call_count, 0);

@@ -18,20 +18,6 @@ static struct answer *submit(struct world *world, uint32_t ctx_id, uint32_t flag
     return world_send(world, &request, sizeof(request));
 }
 
-static struct answer *send_ctx(struct world *world, uint32_t type, uint32_t ctx_id, uint32_t id) {
-    const struct wire_resource request = {.header = {.type = type, .ctx_id = ctx_id},
-                                          .resource_id = id};
-    return world_send(world, &request, sizeof(request));
-}
-
-static struct answer *attach(struct world *world, uint32_t ctx_id, uint32_t id) {
-    return send_ctx(world, WIRE_CTX_ATTACH_RESOURCE, ctx_id, id);
-}
-
-static struct answer *detach(struct world *world, uint32_t ctx_id, uint32_t id) {
-    return send_ctx(world, WIRE_CTX_DETACH_RESOURCE, ctx_id, id);
-}
-
 static struct answer *destroy(struct world *world, uint32_t ctx_id) {
     const struct wire_header request = {.type = WIRE_CTX_DESTROY, .ctx_id = ctx_id};
     return world_send(world, &request, sizeof(request));
@@ -85,7 +71,7 @@ static void check_context_runs(struct world *world, struct fake_context *context
         assert_ok(fenced);
         const uint32_t id = 2000 + i;
         struct answer *created = world_send_blob(world, ctx_id, id, PAGE);
-        struct answer *attached = attach(world, ctx_id, id);
+        struct answer *attached = world_attach(world, ctx_id, id);
         struct answer *mapped =
             SEND(world, wire_map_blob, WIRE_RESOURCE_MAP_BLOB, .resource_id = id, .offset = 0);
         fake_answer_blob(context, id, PAGE);
@@ -94,7 +80,7 @@ static void check_context_runs(struct world *world, struct fake_context *context
         assert_ok(created);
         assert_ok(attached);
         assert_answered(mapped, WIRE_OK_MAP_INFO);
-        assert_ok(detach(world, ctx_id, id));
+        assert_ok(world_detach(world, ctx_id, id));
         assert_ok(SEND(world, wire_resource, WIRE_RESOURCE_UNMAP_BLOB, .resource_id = id));
         assert_ok(unref(world, id));
     }
@@ -119,7 +105,7 @@ static void test_stuck_context(void **state) {
     struct answer *stuck_answers[] = {
         world_send_blob(world, 1, 5, PAGE),
         submit(world, 1, RING),
-        detach(world, 1, 5), /* waits for the blob, and what follows for it */
+        world_detach(world, 1, 5), /* waits for the blob, and what follows for it */
         submit(world, 1, RING),
         submit(world, 1, WIRE_FLAG_FENCE),
         submit(world, 1, 0),
@@ -188,10 +174,10 @@ static void test_stuck_context_is_destroyed(void **state) {
     world_context(world, 1);
     struct fake_context *well = world_context(world, 2);
     struct answer *created = world_send_blob(world, 1, 5, PAGE);
-    struct answer *foreign = attach(world, 2, 5); /* another one wants it */
+    struct answer *foreign = world_attach(world, 2, 5); /* another one wants it */
     struct answer *behind = submit(world, 2, 0);
-    struct answer *detached = detach(world, 1, 5);
-    struct answer *attached = attach(world, 1, 1001);
+    struct answer *detached = world_detach(world, 1, 5);
+    struct answer *attached = world_attach(world, 1, 1001);
     struct answer *submitted = submit(world, 1, RING);
     struct answer *second = world_send_blob(world, 1, 6, PAGE);
     struct answer *mapped =
@@ -226,7 +212,7 @@ static void test_waiting_for_a_stuck_context(void **state) {
     struct fake_context *stuck = world_context(world, 1);
     world_context(world, 2);
     struct answer *created = world_send_blob(world, 1, 5, PAGE);
-    struct answer *foreign = attach(world, 2, 5);
+    struct answer *foreign = world_attach(world, 2, 5);
     struct answer *submitted = submit(world, 2, WIRE_FLAG_FENCE);
     assert_waiting(submitted);
     check_display_runs(world); /* not held back by the plain fence */
@@ -249,8 +235,8 @@ static void test_attach_follows_creation(void **state) {
     struct world *world = create();
     struct fake_context *context = world_context(world, 1);
     struct answer *created = world_send_blob(world, 1, 5, PAGE);
-    assert_ok(attach(world, 1, 5));
-    assert_ok(attach(world, 1, 5));
+    assert_ok(world_attach(world, 1, 5));
+    assert_ok(world_attach(world, 1, 5));
     assert_ok(submit(world, 1, 0));
     assert_waiting(created);
     fake_answer_blob(context, 5, PAGE);
@@ -258,9 +244,9 @@ static void test_attach_follows_creation(void **state) {
     assert_ok(created);
     assert_int_equal(fake_count(context, FAKE_ATTACH), 0);
     /* Both count. */
-    assert_ok(detach(world, 1, 5));
+    assert_ok(world_detach(world, 1, 5));
     assert_int_equal(fake_count(context, FAKE_DETACH), 0);
-    assert_ok(detach(world, 1, 5));
+    assert_ok(world_detach(world, 1, 5));
     assert_int_equal(fake_count(context, FAKE_DETACH), 1);
     world_destroy(world);
 }
@@ -272,7 +258,7 @@ static void test_attach_behind_an_end(void **state) {
     struct fake_context *context = world_context(world, 1);
     struct answer *created = world_send_blob(world, 1, 5, PAGE);
     struct answer *unreffed = unref(world, 5);
-    struct answer *attached = attach(world, 1, 5);
+    struct answer *attached = world_attach(world, 1, 5);
     struct answer *submitted = submit(world, 1, 0);
     assert_waiting(attached);
     assert_waiting(submitted);
@@ -291,7 +277,7 @@ static void test_order_in_a_context(void **state) {
     struct fake_context *maker = world_context(world, 1);
     struct fake_context *user = world_context(world, 2);
     struct answer *created = world_send_blob(world, 1, 5, PAGE);
-    struct answer *attached = attach(world, 2, 5);
+    struct answer *attached = world_attach(world, 2, 5);
     struct answer *submitted = submit(world, 2, 0);
     struct answer *own = world_send_blob(world, 2, 6, PAGE);
     assert_int_equal(user->call_count, 0);
@@ -314,7 +300,7 @@ static void test_guest_blob_does_not_wait(void **state) {
     struct fake_context *maker = world_context(world, 1);
     world_context(world, 2);
     world_send_blob(world, 1, 5, PAGE);
-    struct answer *attached = attach(world, 2, 5);
+    struct answer *attached = world_attach(world, 2, 5);
     const struct wire_create_blob create = {
         .header = {.type = WIRE_RESOURCE_CREATE_BLOB, .ctx_id = 2},
         .resource_id = 7,
@@ -338,7 +324,7 @@ static void test_long_lane(void **state) {
     struct answer *created = world_send_blob(world, 1, 5, PAGE);
     struct answer *answers[COUNT];
     for (int i = 0; i < COUNT; i++) {
-        answers[i] = i % 2 ? attach(world, 1, 5) : unref(world, i == 0 ? 5 : 5000);
+        answers[i] = i % 2 ? world_attach(world, 1, 5) : unref(world, i == 0 ? 5 : 5000);
     }
     assert_int_equal(world_counts(world).resources, 2);
     fake_answer_blob(context, 5, PAGE);

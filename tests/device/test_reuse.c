@@ -17,18 +17,6 @@ static struct answer *unref(struct world *world, uint32_t id) {
     return SEND(world, wire_resource, WIRE_RESOURCE_UNREF, .resource_id = id);
 }
 
-static struct answer *attach(struct world *world, uint32_t ctx_id, uint32_t id) {
-    const struct wire_resource request = {
-        .header = {.type = WIRE_CTX_ATTACH_RESOURCE, .ctx_id = ctx_id}, .resource_id = id};
-    return world_send(world, &request, sizeof(request));
-}
-
-static struct answer *detach(struct world *world, uint32_t ctx_id, uint32_t id) {
-    const struct wire_resource request = {
-        .header = {.type = WIRE_CTX_DETACH_RESOURCE, .ctx_id = ctx_id}, .resource_id = id};
-    return world_send(world, &request, sizeof(request));
-}
-
 static struct answer *destroy_context(struct world *world, uint32_t ctx_id) {
     const struct wire_header request = {.type = WIRE_CTX_DESTROY, .ctx_id = ctx_id};
     return world_send(world, &request, sizeof(request));
@@ -56,11 +44,11 @@ static void test_back_to_its_context(void **state) {
     struct world *world = world_create(NULL, 1);
     struct fake_context *context = world_context(world, 1), *other = world_context(world, 2);
     make_mapped(world, context, 1, 5, 3 * PAGE);
-    assert_ok(attach(world, 1, 5));
-    assert_ok(attach(world, 1, 5));
-    assert_ok(detach(world, 1, 5));
+    assert_ok(world_attach(world, 1, 5));
+    assert_ok(world_attach(world, 1, 5));
+    assert_ok(world_detach(world, 1, 5));
     assert_int_equal(count_reuses(context), 0);
-    assert_ok(detach(world, 1, 5));
+    assert_ok(world_detach(world, 1, 5));
     assert_int_equal(count_reuses(context), 0); /* a file or a mapping may still be there */
     assert_ok(unref(world, 5));
     assert_int_equal(count_reuses(context), 1);
@@ -124,8 +112,8 @@ static void test_not_what_others_may_have(void **state) {
     struct fake_context *context = world_context(world, 1), *other = world_context(world, 2);
     /* attached elsewhere, even if no longer */
     make_mapped(world, context, 1, 5, BYTES);
-    assert_ok(attach(world, 2, 5));
-    assert_ok(detach(world, 2, 5));
+    assert_ok(world_attach(world, 2, 5));
+    assert_ok(world_detach(world, 2, 5));
     assert_ok(unref(world, 5));
     /* shown */
     make_mapped(world, context, 1, 6, BYTES);

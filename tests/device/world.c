@@ -269,3 +269,18 @@ void world_host_blob(struct world *world, struct fake_context *context, uint32_t
     world_dispatch(world);
     assert_ok(answer);
 }
+
+static struct answer *send_resource(struct world *world, uint32_t type, uint32_t ctx_id,
+                                    uint32_t resource_id) {
+    const struct wire_resource request = {.header = {.type = type, .ctx_id = ctx_id},
+                                          .resource_id = resource_id};
+    return world_send(world, &request, sizeof(request));
+}
+
+struct answer *world_attach(struct world *world, uint32_t ctx_id, uint32_t resource_id) {
+    return send_resource(world, WIRE_CTX_ATTACH_RESOURCE, ctx_id, resource_id);
+}
+
+struct answer *world_detach(struct world *world, uint32_t ctx_id, uint32_t resource_id) {
+    return send_resource(world, WIRE_CTX_DETACH_RESOURCE, ctx_id, resource_id);
+}

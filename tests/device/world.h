@@ -101,6 +101,10 @@ void assert_refused_at(const struct answer *answer, uint32_t code, const char *c
 #define assert_refused(answer, code, command, reason)                                              \
     assert_refused_at((answer), (code), (command), (reason), __FILE__, __LINE__)
 
+/* CTX_ATTACH_RESOURCE and CTX_DETACH_RESOURCE. */
+struct answer *world_attach(struct world *world, uint32_t ctx_id, uint32_t resource_id);
+struct answer *world_detach(struct world *world, uint32_t ctx_id, uint32_t resource_id);
+
 /* Things that most tests need: contexts, 2D resources with backing, blobs. All of them succeed. */
 struct fake_context *world_context(struct world *world, uint32_t ctx_id);
 void world_2d(struct world *world, uint32_t resource_id, uint32_t width, uint32_t height);
