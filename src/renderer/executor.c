@@ -1,6 +1,7 @@
 #include "renderer/executor.h"
 
 #include <errno.h>
+#include <sched.h>
 #include <stdlib.h>
 
 #include "platform/platform.h"
@@ -8,6 +9,9 @@
 #include "renderer/renderer.h"
 #include "renderer/ring.h"
 #include "util/log.h"
+
+/* How long the context stream looks for a ring before it sleeps. */
+#define RING_LOOK_NS UINT64_C(20000)
 
 enum item_kind { ITEM_SUBMIT, ITEM_CREATE_BLOB, ITEM_ATTACH, ITEM_DETACH, ITEM_FENCE };
 
@@ -329,8 +333,22 @@ void executor_poke(struct executor *executor) {
     pthread_mutex_unlock(&executor->mutex);
 }
 
+/* Mostly the guest has just written what it has us wait for, and the ring naps: to wake it and to let
+ * it run costs less than to go to sleep for it. */
+static bool look_for_ring(struct ring *ring, uint32_t seqno) {
+    ring_notify(ring);
+    const uint64_t end_ns = platform_now_ns() + RING_LOOK_NS;
+    do {
+        sched_yield();
+        if (ring_reached(ring, seqno)) {
+            return true;
+        }
+    } while (platform_now_ns() < end_ns);
+    return false;
+}
+
 void executor_wait_ring(struct executor *executor, struct ring *ring, uint32_t seqno) {
-    if (ring_reached(ring, seqno)) {
+    if (ring_reached(ring, seqno) || look_for_ring(ring, seqno)) {
         return;
     }
     if (executor->yield) {

@@ -3,7 +3,6 @@
 #include <errno.h>
 #include <sched.h>
 #include <stdlib.h>
-#include <time.h>
 
 #include "platform/platform.h"
 #include "renderer/renderer.h"
@@ -17,10 +16,12 @@
  * On few processors the guest, the driver's threads and we share them: longer first steps slow a
  * round trip down there, by more than they save where processors are idle.
  *
- * A guest that waits for a submission looks for its end for some 50 us, then sleeps for longer and
+ * A guest that waits for a submission looks for its end for some 30 us, then sleeps for 200 us and
  * longer. A ring that naps when the next submission comes delays its end beyond that, so that the
- * guest sleeps again, and so on: where submissions have followed one another soon, the ring stays
- * awake for as long as such a sleep takes. */
+ * guest sleeps again, and so on: where submissions have followed one another soon, and there are
+ * processors enough, the ring stays awake for as long as such a sleep takes. Where there are few, the
+ * driver's thread is mostly put on the guest's processor or on ours, and waits for it: to stay awake
+ * would double the processor time and shorten little. */
 #define FEW_PROCESSORS 3
 /* Pauses between two looks at the tail. A guest that has just had a reply calls again at once; one
  * that streams is slowed down by every look, which takes the tail's cache line away from it. */
@@ -32,7 +33,8 @@
 #define YIELD_MANY_NS 200000u
 #define YIELD_SUBMITTING_NS 400000u
 #define SUBMITTING_GAP_NS 500000u
-#define NAP_NS 50000
+/* The system adds some 50 us. Shorter naps cost as much as staying awake, longer ones are noticed. */
+#define NAP_NS 30000
 #define IDLE_TIMEOUT_MIN_NS 1000000u
 #define IDLE_TIMEOUT_MAX_NS 100000000u
 
@@ -114,15 +116,26 @@ static void ring_go_idle(struct ring *ring, uint32_t head) {
     atomic_fetch_and(ring->status, ~(uint32_t)RING_STATUS_IDLE);
 }
 
+/* Ends early for the context stream, which waits for what the guest has written just now. */
+static void ring_nap(struct ring *ring) {
+    pthread_mutex_lock(&ring->mutex);
+    if (!ring->notified) {
+        platform_cond_wait_until(&ring->cond, &ring->mutex, platform_now_ns() + NAP_NS);
+    }
+    ring->notified = false;
+    pthread_mutex_unlock(&ring->mutex);
+}
+
 static bool has_just_submitted(const struct ring *ring) {
     const uint32_t command = ring->stream.base.decoder.command;
     return command == VN_COMMAND_vkQueueSubmit || command == VN_COMMAND_vkQueueSubmit2;
 }
 
 /* One step of waiting, `waited_ns` after the ring ran dry. */
-static void ring_relax(const struct ring *ring, uint64_t waited_ns) {
-    const uint64_t yield_ns =
-        ring->is_submitting && has_just_submitted(ring) ? YIELD_SUBMITTING_NS : ring->yield_ns;
+static void ring_relax(struct ring *ring, uint64_t waited_ns) {
+    const uint64_t yield_ns = ring->is_submitting && has_just_submitted(ring)
+                                  ? ring->submitting_yield_ns
+                                  : ring->yield_ns;
     if (waited_ns < ring->spin_ns) {
         const int pauses =
             ring->stream.base.decoder.reply_wanted ? PAUSES_AFTER_REPLY : PAUSES_IN_STREAM;
@@ -132,7 +145,7 @@ static void ring_relax(const struct ring *ring, uint64_t waited_ns) {
     } else if (waited_ns < yield_ns) {
         sched_yield();
     } else {
-        nanosleep(&(struct timespec){.tv_nsec = NAP_NS}, NULL);
+        ring_nap(ring);
     }
 }
 
@@ -227,6 +240,7 @@ int ring_create(struct renderer_context *context, uint64_t id, struct resource *
     const bool few = platform_processor_count() <= FEW_PROCESSORS;
     ring->spin_ns = few ? SPIN_NS : SPIN_MANY_NS;
     ring->yield_ns = few ? YIELD_NS : YIELD_MANY_NS;
+    ring->submitting_yield_ns = few ? YIELD_NS : YIELD_SUBMITTING_NS;
     ring_map(ring, bytes, layout);
     stream_init(&ring->stream, context, ring);
     pthread_mutex_init(&ring->mutex, NULL);

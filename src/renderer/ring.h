@@ -38,7 +38,7 @@ struct ring {
     uint64_t extra_size;
 
     struct ring_settings settings;
-    uint64_t spin_ns, yield_ns; /* steps of waiting, see ring.c */
+    uint64_t spin_ns, yield_ns, submitting_yield_ns; /* steps of waiting, see ring.c */
     bool is_submitting;         /* the next command came soon after the last submission */
 
     pthread_t thread;
