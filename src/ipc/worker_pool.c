@@ -162,10 +162,10 @@ static int timeout_until(uint64_t next_ns, uint64_t now_ns) {
     return next_ns > now_ns ? (int)((next_ns - now_ns + NS_PER_MS - 1) / NS_PER_MS) : 0;
 }
 
-/* Waits as poll does; before it sleeps it looks for a while, where something has just come: a guest that
- * waits for one fence after the other has its next one soon. */
-static int wait_for_input(uint32_t entries, int timeout_ms, bool was_ready) {
-    if (was_ready && timeout_ms != 0) {
+/* Waits as poll does; before it sleeps it looks for a while, where a fence has just retired: a guest
+ * that waits for one fence after the other has its next one soon. */
+static int wait_for_input(uint32_t entries, int timeout_ms, bool fence_retired) {
+    if (fence_retired && timeout_ms != 0) {
         const uint64_t end_ns = platform_now_ns() + WORKER_LOOK_NS;
         do {
             const int ready = poll(pool.polls, entries, 0);
@@ -178,9 +178,18 @@ static int wait_for_input(uint32_t entries, int timeout_ms, bool was_ready) {
     return poll(pool.polls, entries, timeout_ms);
 }
 
+static bool has_retired_fence(uint32_t entries) {
+    for (uint32_t i = 2; i < entries; i += 2) {
+        if (pool.polls[i].revents) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static void *watch(void *argument) {
     (void)argument;
-    bool was_ready = false;
+    bool fence_retired = false;
     pthread_mutex_lock(&pool.mutex);
     for (;;) {
         const uint64_t now_ns = platform_now_ns();
@@ -200,8 +209,8 @@ static void *watch(void *argument) {
         const uint32_t entries = prepare_polls();
         pthread_mutex_unlock(&pool.mutex);
         const int timeout_ms = entries ? timeout_until(next_ns, now_ns) : 10;
-        const int ready = wait_for_input(entries, timeout_ms, was_ready);
-        was_ready = ready > 0;
+        const int ready = wait_for_input(entries, timeout_ms, fence_retired);
+        fence_retired = ready > 0 && has_retired_fence(entries);
         if (ready > 0 && entries && pool.polls[0].revents) {
             platform_wake_drain(&pool.wake);
         }

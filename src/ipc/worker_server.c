@@ -27,8 +27,9 @@
  * thread, not two. */
 struct server {
     struct channel channel;
-    pthread_mutex_t turn; /* guards the receiving side and the next three */
+    pthread_mutex_t turn; /* guards the receiving side and the next four */
     uint64_t handled;     /* requests so far */
+    bool expects_more;    /* what follows the last one is mostly soon there */
     pthread_t other;      /* the thread that is not the main one */
     bool has_other, over;
     _Atomic(int) error; /* by which it is over, or is about to be */
@@ -268,6 +269,7 @@ static int handle(struct server *server, struct channel_message *message) {
         return -EPROTO;
     }
     memcpy(&kind, message->bytes, sizeof(kind));
+    server->expects_more = kind == WORKER_SUBMIT || kind == WORKER_FENCE;
     if (kind == WORKER_HELLO) {
         return handle_hello(server, message);
     }
@@ -328,8 +330,9 @@ static int serve_requests(struct server *server) {
     while (!error && has_turn) {
         if (server->handled != seen) {
             seen = server->handled;
-            end_ns = platform_now_ns() + WORKER_LOOK_NS;
-        } else if (platform_now_ns() >= end_ns) {
+            end_ns = server->expects_more ? platform_now_ns() + WORKER_LOOK_NS : 0;
+        }
+        if (platform_now_ns() >= end_ns) {
             break;
         }
         sched_yield();
