@@ -164,7 +164,17 @@ static int worker_attach(struct context *context, uint32_t resource_id, struct s
 }
 
 static int worker_detach(struct context *context, uint32_t resource_id) {
-    const struct worker_detach message = {WORKER_DETACH, resource_id};
+    const struct worker_detach message = {.kind = WORKER_DETACH, .resource_id = resource_id};
+    return send_locked(from(context), &message, sizeof(message), NULL, 0, -1);
+}
+
+static int worker_give_back(struct context *context, uint32_t resource_id, uint64_t place) {
+    const struct worker_detach message = {
+        .kind = WORKER_DETACH,
+        .resource_id = resource_id,
+        .gives_back = 1,
+        .place = place,
+    };
     return send_locked(from(context), &message, sizeof(message), NULL, 0, -1);
 }
 
@@ -221,13 +231,19 @@ static void worker_destroy(struct context *context) {
     platform_busy_end();
 }
 
+static void worker_get_polls(struct context *context, struct pollfd out[CONTEXT_POLLS]);
+static void worker_attend_own(struct context *context, const struct pollfd polls[CONTEXT_POLLS]);
+
 static const struct context_ops worker_ops = {
     .submit = worker_submit,
     .create_blob = worker_create_blob,
     .attach = worker_attach,
     .detach = worker_detach,
     .reuse = worker_reuse,
+    .give_back = worker_give_back,
     .fence = worker_fence,
+    .get_polls = worker_get_polls,
+    .attend = worker_attend_own,
     .destroy = worker_destroy,
 };
 
@@ -468,12 +484,34 @@ static uint64_t attend_process(struct worker *worker, uint64_t now_ns) {
     return now_ns + REAP_RETRY_NS;
 }
 
-void worker_polls(struct worker *worker, struct pollfd polls[2]) {
-    pthread_mutex_lock(&worker->mutex);
+/* ---- polling ------------------------------------------------------------------------------ */
+
+/* (the mutex is held) */
+static void fill_polls(const struct worker *worker, struct pollfd polls[2]) {
     const short output = channel_has_output(&worker->channel) ? POLLOUT : 0;
     polls[0] = (struct pollfd){worker->cut ? -1 : worker->channel.fd, (short)(POLLIN | output), 0};
     polls[1] =
         (struct pollfd){worker->taken && !worker->cut ? worker->pipe.read_fd : -1, POLLIN, 0};
+}
+
+void worker_polls(struct worker *worker, struct pollfd polls[2]) {
+    pthread_mutex_lock(&worker->mutex);
+    if (worker->polled) {
+        polls[0] = polls[1] = (struct pollfd){.fd = -1};
+    } else {
+        fill_polls(worker, polls);
+    }
+    pthread_mutex_unlock(&worker->mutex);
+}
+
+static void worker_get_polls(struct context *context, struct pollfd out[CONTEXT_POLLS]) {
+    struct worker *worker = from(context);
+    pthread_mutex_lock(&worker->mutex);
+    if (!worker->polled) {
+        worker->polled = true;
+        platform_wake_signal(worker->watcher);
+    }
+    fill_polls(worker, out);
     pthread_mutex_unlock(&worker->mutex);
 }
 
@@ -484,8 +522,8 @@ static void flush(struct worker *worker) {
     }
 }
 
-uint64_t worker_attend(struct worker *worker, const struct pollfd polls[2], uint64_t now_ns) {
-    pthread_mutex_lock(&worker->mutex);
+/* (the mutex is held) */
+static void take_what_came(struct worker *worker, const struct pollfd polls[2]) {
     if (!worker->cut && channel_has_output(&worker->channel)) {
         flush(worker);
     }
@@ -495,6 +533,22 @@ uint64_t worker_attend(struct worker *worker, const struct pollfd polls[2], uint
     if (worker->taken && !worker->destroyed && polls && polls[1].revents) {
         read_fences(worker);
     }
+}
+
+static void worker_attend_own(struct context *context, const struct pollfd polls[CONTEXT_POLLS]) {
+    struct worker *worker = from(context);
+    pthread_mutex_lock(&worker->mutex);
+    take_what_came(worker, polls);
+    const bool has_more = !worker->cut && channel_has_input(&worker->channel);
+    pthread_mutex_unlock(&worker->mutex);
+    if (has_more) {
+        platform_wake_signal(worker->watcher);
+    }
+}
+
+uint64_t worker_attend(struct worker *worker, const struct pollfd polls[2], uint64_t now_ns) {
+    pthread_mutex_lock(&worker->mutex);
+    take_what_came(worker, polls);
     const uint64_t blobs_ns = attend_blobs(worker, now_ns);
     uint64_t next_ns = attend_process(worker, now_ns);
     next_ns = blobs_ns < next_ns ? blobs_ns : next_ns;

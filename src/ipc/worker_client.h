@@ -38,6 +38,7 @@ struct worker {
     bool answered, ready; /* has said whether it can open the driver */
     bool taken;           /* serves a context */
     bool destroyed;       /* the context's owner has gone */
+    bool polled;          /* by the context's owner, not by the pool's thread */
 
     struct context_listener listener;
     void *user;

@@ -13,7 +13,7 @@
 
 #include "renderer/context.h"
 
-#define WORKER_PROTOCOL 2
+#define WORKER_PROTOCOL 3
 
 #define WORKER_NAME_BYTES 104
 #define WORKER_REASON_BYTES 512
@@ -61,6 +61,8 @@ struct worker_attach {
 
 struct worker_detach {
     uint32_t kind, resource_id;
+    uint32_t gives_back, reserved; /* 1: what the resource had may be used again */
+    uint64_t place;
 };
 
 /* Of shared memory that the worker made: with the number that it gave it. */

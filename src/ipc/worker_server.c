@@ -234,7 +234,10 @@ static int handle_attach(struct server *server, struct channel_message *message)
 static int handle_detach(struct server *server, const struct channel_message *message) {
     struct worker_detach detach;
     int error = load(message, &detach, sizeof(detach));
-    return error ? error : server->context->ops->detach(server->context, detach.resource_id);
+    if (error || !detach.gives_back) {
+        return error ? error : server->context->ops->detach(server->context, detach.resource_id);
+    }
+    return server->context->ops->give_back(server->context, detach.resource_id, detach.place);
 }
 
 static int handle_reuse(struct server *server, struct channel_message *message) {

@@ -142,6 +142,16 @@ static void context_reuse(struct context *context, struct storage *storage, uint
     storage_pool_give(&from(context)->pool, storage, place);
 }
 
+static int context_give_back(struct context *context, uint32_t resource_id, uint64_t place) {
+    struct resource *resource = resource_table_get(&from(context)->resources, resource_id);
+    int error = context_detach(context, resource_id);
+    if (resource) {
+        storage_pool_give(&from(context)->pool, resource->storage, place);
+        resource_unref(resource);
+    }
+    return error;
+}
+
 static int context_fence(struct context *context, uint32_t ring_idx, uint64_t fence_id) {
     return executor_fence(&from(context)->executor, ring_idx, fence_id);
 }
@@ -196,6 +206,7 @@ static const struct context_ops context_ops = {
     .attach = context_attach,
     .detach = context_detach,
     .reuse = context_reuse,
+    .give_back = context_give_back,
     .fence = context_fence,
     .destroy = context_destroy,
 };

@@ -5,10 +5,11 @@
  * Calls on one context take effect in the order in which they are made, although they are
  * executed later on the context's own threads: none of them waits for the GPU or for the guest.
  * All calls of one context come from one thread at a time. Up-calls come from threads of the
- * context, never from inside a call, and must not call back into the context nor block. */
+ * context, never from inside a call but attend, and must not call back into the context nor block. */
 #ifndef VESPER_RENDERER_CONTEXT_H
 #define VESPER_RENDERER_CONTEXT_H
 
+#include <poll.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -24,6 +25,8 @@ enum {
 
 /* ring_idx values: 0 is the CPU timeline, 1 … 63 are bound to queues by the guest. */
 #define CONTEXT_RING_IDX_COUNT 64
+
+#define CONTEXT_POLLS 2
 
 struct context_listener {
     /* The answer to create_blob: `storage` is a borrowed reference (take your own), NULL where
@@ -61,10 +64,21 @@ struct context_ops {
      * again. `place`: where in the guest's region it was mapped last, bytes. How much is
      * kept, and which is taken: storage_pool.h. Any thread. */
     void (*reuse)(struct context *context, struct storage *storage, uint64_t place);
+    /* detach and reuse in one, of what the resource has, for a caller to whom both happen at once
+     * and who has no storage to keep. NULL: there is only detach. */
+    int (*give_back)(struct context *context, uint32_t resource_id, uint64_t place);
     /* A fence after everything submitted so far on ring_idx 0, or after the work of the queue
      * bound to ring_idx; answered by fence_retired. Fence ids of one ring_idx grow. An unbound
      * ring_idx is an error of the guest and ends the context. */
     int (*fence)(struct context *context, uint32_t ring_idx, uint64_t fence_id);
+    /* For a caller that waits with poll itself: what to poll for, so that no thread of the context
+     * has to be woken only to wake the caller; -1 where there is nothing. From then on the caller
+     * polls, asks again after each call on the context, and calls attend where poll has reported
+     * something. Both may be NULL: up-calls then come from threads of the context alone. */
+    void (*get_polls)(struct context *context, struct pollfd out[CONTEXT_POLLS]);
+    /* Makes, from inside this call, the up-calls for what has come; others still come from threads
+     * of the context. `polls` as poll has left it. */
+    void (*attend)(struct context *context, const struct pollfd polls[CONTEXT_POLLS]);
     /* Ends the context: stops its threads, destroys its objects, drops its resources. Blocks for
      * as long as host calls in progress take, at most. No up-call comes afterwards. */
     void (*destroy)(struct context *context);

@@ -220,6 +220,27 @@ static void test_storage_given_back_is_used_again(void **state) {
     guest_destroy(g);
 }
 
+/* In one call, as a frontend has it whose guest drops a blob for good. */
+static void test_storage_is_given_back_with_its_resource(void **state) {
+    (void)state;
+    struct guest *g = guest_create_open(NULL);
+    struct storage *first = make_blob(g, MEMORY, MAPPABLE);
+    void *bytes;
+    assert_int_equal(storage_map(first, &bytes), 0);
+    memset(bytes, 0x5a, 8192);
+    assert_int_equal(g->context->ops->give_back(g->context, 4711, 0), 0); /* no such resource */
+    assert_int_equal(g->context->ops->give_back(g->context, RESOURCE, 0), 0);
+    write_free(g->context_stream, MEMORY);
+    assert_true(guest_finish(g->context_stream));
+    struct storage *again =
+        make_blob(g, MEMORY + 1, MAPPABLE); /* under the same id: that is free */
+    assert_ptr_equal(again, first);
+    assert_int_equal(((uint8_t *)bytes)[8191], 0);
+    storage_unref(again);
+    storage_unref(first);
+    guest_destroy(g);
+}
+
 /* A guest drops the blob and goes on using the memory, as it may. */
 static void test_storage_of_live_memory_is_left_alone(void **state) {
     (void)state;
@@ -337,6 +358,7 @@ int main(void) {
         cmocka_unit_test_setup(test_a_blob_outlives_its_memory, expect_reset),
         cmocka_unit_test_setup(test_unknown_resources_cannot_be_imported, expect_reset),
         cmocka_unit_test_setup(test_storage_given_back_is_used_again, expect_reset),
+        cmocka_unit_test_setup(test_storage_is_given_back_with_its_resource, expect_reset),
         cmocka_unit_test_setup(test_storage_of_live_memory_is_left_alone, expect_reset),
         cmocka_unit_test_setup(test_storage_stays_in_its_context, expect_reset),
         cmocka_unit_test_setup(test_storage_is_kept_within_bounds, expect_reset),

@@ -157,6 +157,7 @@ static struct {
     int lost, blobs, refused;
     uint64_t retired;
     struct storage *storage; /* of the last blob: a reference */
+    pthread_t thread;        /* on which the last blob was told */
     char reason[256];
 } heard;
 
@@ -165,6 +166,7 @@ static void blob_created(void *user, uint32_t resource_id, struct storage *stora
     (void)user, (void)error, (void)reason, (void)resource_id;
     pthread_mutex_lock(&heard.mutex);
     heard.blobs += storage != NULL;
+    heard.thread = pthread_self();
     storage_unref(heard.storage);
     heard.storage = storage ? storage_ref(storage) : NULL;
     heard.refused += storage == NULL;
@@ -270,6 +272,66 @@ static void test_good_worker(void **state) {
     stop(descriptors);
 }
 
+/* Polls and attends until there is nothing more to poll for. */
+static void poll_to_the_end(struct context *context) {
+    struct pollfd polls[CONTEXT_POLLS];
+    for (context->ops->get_polls(context, polls); polls[0].fd >= 0;
+         context->ops->get_polls(context, polls)) {
+        assert_true(poll(polls, CONTEXT_POLLS, -1) > 0); /* for ever: meson's limit ends it */
+        context->ops->attend(context, polls);
+    }
+}
+
+/* Who polls for itself hears on its own thread what its worker says. */
+static void test_owner_that_polls(void **state) {
+    (void)state;
+    const int descriptors = count_open_descriptors();
+    char reason[256];
+    assert_int_equal(start("good", reason, sizeof(reason)), 0);
+    struct context *context;
+    assert_int_equal(worker_context_create("test", NULL, &listener, NULL, &context), 0);
+    struct pollfd polls[CONTEXT_POLLS];
+    context->ops->get_polls(context, polls);
+    poll(NULL, 0, 300); /* until the watcher has looked: from then on it leaves this worker alone */
+    assert_int_equal(context->ops->create_blob(context, 7, 0, CONTEXT_BLOB_MAPPABLE, 4096), 0);
+    assert_int_equal(poll(polls, CONTEXT_POLLS, 10000), 1);
+    poll(NULL, 0, 100);
+    assert_int_equal(heard.blobs, 0);
+    context->ops->attend(context, polls);
+    assert_int_equal(heard.blobs, 1);
+    assert_true(pthread_equal(heard.thread, pthread_self()));
+    context->ops->destroy(context);
+    stop(descriptors);
+}
+
+/* The end of a worker, and an answer that is none, reach an owner that polls, too. */
+static void expect_loss_while_polling(const char *deed, const char *words) {
+    const int descriptors = count_open_descriptors();
+    char reason[256];
+    assert_int_equal(start(deed, reason, sizeof(reason)), 0);
+    struct context *context = ask();
+    poll_to_the_end(context);
+    pthread_mutex_lock(&heard.mutex);
+    while (heard.retired != 5 || !heard.refused) {
+        pthread_cond_wait(&heard.cond, &heard.mutex);
+    }
+    assert_int_equal(heard.lost, 1);
+    if (!strstr(heard.reason, words)) {
+        fail_msg("%s: \"%s\" does not say \"%s\"", deed, heard.reason, words);
+    }
+    pthread_mutex_unlock(&heard.mutex);
+    context->ops->destroy(context);
+    stop(descriptors);
+}
+
+static void test_losses_while_the_owner_polls(void **state) {
+    (void)state;
+    expect_loss_while_polling("garbage", "broke the protocol");
+    expect_loss_while_polling("unasked", "broke the protocol");
+    expect_loss_while_polling("exit", "ended with status 3");
+    expect_loss_while_polling("abort", "ended by signal 9");
+}
+
 static void test_answers_that_come_at_once(void **state) {
     (void)state;
     const int descriptors = count_open_descriptors();
@@ -366,6 +428,8 @@ int main(void) {
     }
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_good_worker),
+        cmocka_unit_test(test_owner_that_polls),
+        cmocka_unit_test(test_losses_while_the_owner_polls),
         cmocka_unit_test(test_answers_that_come_at_once),
         cmocka_unit_test(test_hostile_workers),
         cmocka_unit_test(test_storage_used_again),

@@ -10,6 +10,7 @@
 
 #include "platform/platform.h"
 #include "util/checked.h"
+#include "util/log.h"
 
 enum opcode { WAIT = 1, STORE, ADD, BIND, HOLD, LOSE, DESTROY_WAIT, VANISH };
 
@@ -402,7 +403,12 @@ static int fake_detach(struct context *base, uint32_t resource_id) {
     return push(base, &(struct job){.kind = JOB_DETACH, .id = resource_id}, NULL, 0);
 }
 
-/* Nobody gives any back. */
+static int fake_give_back(struct context *base, uint32_t resource_id, uint64_t place) {
+    log_info("given back: resource %u at %#llx", resource_id, (unsigned long long)place);
+    return fake_detach(base, resource_id);
+}
+
+/* vtest gives back with the resource. */
 static void fake_reuse(struct context *base, struct storage *storage, uint64_t place) {
     (void)base, (void)storage, (void)place;
 }
@@ -435,6 +441,7 @@ static const struct context_ops fake_ops = {
     .attach = fake_attach,
     .detach = fake_detach,
     .reuse = fake_reuse,
+    .give_back = fake_give_back,
     .fence = fake_fence,
     .destroy = fake_destroy,
 };

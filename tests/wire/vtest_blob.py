@@ -50,6 +50,18 @@ class Blob(peer.VtestCase):
         self.assertEqual(os.fstat(fd).st_size, peer.whole_pages(8192))
         os.close(fd)
 
+    def test_memory_is_given_back(self):
+        """To the context, where it is of device memory and nobody else can have it."""
+        for blob_id, flags in ((5, 1), (6, 3), (7, 5), (8, 0), (0, 1)):
+            self.user.request_blob(8192, blob_id, flags)
+            resource, fd = self.user.receive_blob()
+            os.close(fd)
+            self.user.request(peer.RESOURCE_UNREF, resource)
+        self.user.ping()
+        told = [line for line in self.server.log().splitlines() if "given back" in line]
+        self.assertEqual(len(told), 1, told)
+        self.assertTrue(told[0].endswith("given back: resource 1 at 0x100000000"), told)
+
     def test_memory_outlives_the_resource(self):
         resource, memory = self.user.create_memory()
         set_word(memory, 0, 77)

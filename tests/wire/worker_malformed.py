@@ -16,7 +16,7 @@ import unittest
 import wire_test
 
 SPAWN_FD = 3
-PROTOCOL = 2
+PROTOCOL = 3
 (HELLO, SUBMIT, CREATE_BLOB, ATTACH, DETACH, REUSE, FENCE, READY, FAILED, BLOB_CREATED,
  LOST) = range(1, 12)
 SENTENCE = "vesper broke the protocol or its channel: "
@@ -41,8 +41,8 @@ def attach(resource=8, kind=0, caching=1, size=4096):
     return struct.pack("=IIIIQ", ATTACH, resource, kind, caching, size)
 
 
-def detach(resource):
-    return struct.pack("=II", DETACH, resource)
+def detach(resource, gives_back=0, place=0):
+    return struct.pack("=IIIIQ", DETACH, resource, gives_back, 0, place)
 
 
 def reuse(number=1, size=4096, place=0):
@@ -248,6 +248,7 @@ class Malformed(unittest.TestCase):
         self.refused_later("an unknown caching", attach(caching=99), (page,))
         self.refused_later("a pipe", attach(), (self.pipe()[0],))
         self.refused_later("half a detach", detach(1)[:-1])
+        self.refused_later("half a detach that gives back", detach(1, gives_back=1)[:-8])
         self.refused_later("half a reuse", reuse()[:-8], (page,))
         self.refused_later("a reuse of nothing", reuse())
         self.refused_later("a reuse of two", reuse(), (page, page))
@@ -266,6 +267,7 @@ class Malformed(unittest.TestCase):
         worker.send(create_blob(size=2**63))
         self.assertEqual(worker.receive_kind(), BLOB_CREATED)
         worker.send(detach(12345))
+        worker.send(detach(12345, gives_back=1, place=2**64 - 1))
         worker.send(reuse(number=0), (self.memory(),))
         worker.send(reuse(number=2**64 - 1, place=2**64 - 1), (self.memory(),))
         worker.send(fence(number=5))

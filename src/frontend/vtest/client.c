@@ -33,6 +33,9 @@ int vtest_client_create(const struct vtest_options *options, struct vtest_inbox 
     client->fd = fd;
     snprintf(client->label, sizeof(client->label), "vtest client %llu", (unsigned long long)number);
     client->request = "";
+    for (size_t i = 0; i < CONTEXT_POLLS; i++) {
+        client->context_polls[i].fd = -1;
+    }
     client->input.wanted = VTEST_HEADER_BYTES;
     client->input.capacity = INPUT_BYTES;
     client->input.bytes = malloc(INPUT_BYTES);
@@ -123,7 +126,10 @@ bool vtest_client_is_ready(const struct vtest_client *client) {
     return !client_is_blocked(client) && input->end - input->start >= input->wanted;
 }
 
-short vtest_client_events(const struct vtest_client *client) {
+short vtest_client_settle(struct vtest_client *client) {
+    if (client->context && client->context->ops->get_polls) {
+        client->context->ops->get_polls(client->context, client->context_polls);
+    }
     short events = 0;
     if (!client_is_blocked(client)) {
         events |= POLLIN;

@@ -3,6 +3,7 @@
 #ifndef VESPER_VTEST_CLIENT_H
 #define VESPER_VTEST_CLIENT_H
 
+#include <poll.h>
 #include <pthread.h>
 #include <stdbool.h>
 #include <stddef.h>
@@ -37,6 +38,7 @@ struct vtest_client {
     bool named;
 
     struct context *context; /* NULL before CONTEXT_INIT */
+    struct pollfd context_polls[CONTEXT_POLLS]; /* -1: none */
     bool context_lost;
     struct vtest_mailbox mailbox;
 
@@ -65,8 +67,8 @@ void vtest_client_disconnect(struct vtest_client *client);
 /* Frees a disconnected client whose context has been destroyed. */
 void vtest_client_free(struct vtest_client *client);
 
-/* The events for poll that the client now waits for. */
-short vtest_client_events(const struct vtest_client *client);
+/* What poll shall wait for now: returns the connection's events, and fills in context_polls. */
+short vtest_client_settle(struct vtest_client *client);
 /* True where a request can be handled without more input. */
 bool vtest_client_is_ready(const struct vtest_client *client);
 

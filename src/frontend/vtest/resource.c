@@ -9,13 +9,26 @@
 #include "frontend/vtest/wire.h"
 #include "util/log.h"
 
+/* What the connection has a name for; released with free. */
+struct vtest_resource {
+    struct id_entry entry; /* first */
+    bool may_be_reused;    /* its storage, by the context: nobody else can have it */
+};
+
+/* Where the context may think it mapped: what takes no room there lies apart. */
+static uint64_t place_of(uint32_t id) {
+    return (uint64_t)id << 32;
+}
+
 /* A new id, of which the table takes note. 0 or a negative errno. Ids are used again only after
  * 2^32 blobs, because rings may still name one that the socket has given up. */
-static int resource_register(struct vtest_client *client, uint32_t *out_id) {
-    struct id_entry *entry = calloc(1, sizeof(*entry));
-    if (!entry) {
+static int resource_register(struct vtest_client *client, bool may_be_reused, uint32_t *out_id) {
+    struct vtest_resource *resource = calloc(1, sizeof(*resource));
+    if (!resource) {
         return -ENOMEM;
     }
+    resource->may_be_reused = may_be_reused;
+    struct id_entry *entry = &resource->entry;
     int error;
     do {
         client->last_resource_id =
@@ -24,7 +37,7 @@ static int resource_register(struct vtest_client *client, uint32_t *out_id) {
         error = id_table_insert(&client->resources, entry);
     } while (error == -EEXIST);
     if (error) {
-        free(entry);
+        free(resource);
         return error;
     }
     *out_id = client->last_resource_id;
@@ -87,7 +100,8 @@ bool vtest_handle_resource_create_blob(struct vtest_client *client, const uint8_
         return refuse_blob(client, size, "the context has ended");
     }
     uint32_t id;
-    int error = resource_register(client, &id);
+    const bool may_be_reused = blob_id != 0 && flags == CONTEXT_BLOB_MAPPABLE;
+    int error = resource_register(client, may_be_reused, &id);
     if (error == -ENOSPC) {
         char reason[80];
         snprintf(reason, sizeof(reason), "the limit of %u resources is reached (--max-resources)",
@@ -113,10 +127,17 @@ bool vtest_handle_resource_unref(struct vtest_client *client, const uint8_t *pay
     if (id == 0) {
         return true; /* a refused blob */
     }
-    if (!id_table_find(&client->resources, id)) {
+    const struct vtest_resource *resource =
+        (const struct vtest_resource *)id_table_find(&client->resources, id);
+    if (!resource) {
         return vtest_client_refuse(client, "resource_id %u: no such resource", id);
     }
+    const struct context_ops *ops = client->context->ops;
+    if (resource->may_be_reused && ops->give_back) {
+        ops->give_back(client->context, id, place_of(id));
+    } else {
+        ops->detach(client->context, id);
+    }
     resource_forget(client, id);
-    client->context->ops->detach(client->context, id);
     return true;
 }

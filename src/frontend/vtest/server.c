@@ -112,7 +112,8 @@ static int server_reserve_slot(struct vtest_server *server) {
         return -ENOMEM;
     }
     server->clients = clients;
-    struct pollfd *polls = realloc(server->polls, (SERVER_POLLS + capacity) * sizeof(*polls));
+    struct pollfd *polls =
+        realloc(server->polls, (SERVER_POLLS + (1 + CONTEXT_POLLS) * capacity) * sizeof(*polls));
     if (!polls) {
         return -ENOMEM;
     }
@@ -144,7 +145,8 @@ int vtest_server_adopt(struct vtest_server *server, int fd) {
     server->last_number++;
     client->slot = server->client_count++;
     server->clients[client->slot] = client;
-    server->polls[SERVER_POLLS + client->slot] = (struct pollfd){fd, POLLIN, 0};
+    server->polls[SERVER_POLLS + client->slot] =
+        (struct pollfd){fd, vtest_client_settle(client), 0};
     return 0;
 }
 
@@ -165,7 +167,7 @@ static void server_settle(struct vtest_server *server, struct vtest_client *clie
         server_remove(server, client);
         return;
     }
-    server->polls[SERVER_POLLS + client->slot].events = vtest_client_events(client);
+    server->polls[SERVER_POLLS + client->slot].events = vtest_client_settle(client);
 }
 
 static void server_read_mail(struct vtest_server *server) {
@@ -186,6 +188,44 @@ static void server_read_mail(struct vtest_server *server) {
         server_settle(server, client, vtest_client_receive_mail(client, &mail));
     }
     platform_wake_signal(&server->inbox.wake);
+}
+
+/* What poll waits for: entries for nothing are left out, because poll takes no more than there may be
+ * descriptors. */
+static nfds_t server_gather_polls(struct vtest_server *server) {
+    size_t count = SERVER_POLLS + server->client_count;
+    for (size_t slot = 0; slot < server->client_count; slot++) {
+        const struct pollfd *polls = server->clients[slot]->context_polls;
+        for (size_t i = 0; i < CONTEXT_POLLS; i++) {
+            if (polls[i].fd >= 0) {
+                server->polls[count++] = polls[i];
+            }
+        }
+    }
+    return (nfds_t)count;
+}
+
+/* After poll, before any client comes or goes. What contexts have to say goes to the inbox, as from
+ * threads of theirs. */
+static bool server_attend_contexts(struct vtest_server *server) {
+    const struct pollfd *next = &server->polls[SERVER_POLLS + server->client_count];
+    bool has_attended = false;
+    for (size_t slot = 0; slot < server->client_count; slot++) {
+        struct vtest_client *client = server->clients[slot];
+        bool has_come = false;
+        for (size_t i = 0; i < CONTEXT_POLLS; i++) {
+            if (client->context_polls[i].fd >= 0) {
+                client->context_polls[i].revents = next++->revents;
+                has_come = has_come || client->context_polls[i].revents != 0;
+            }
+        }
+        if (has_come) {
+            client->context->ops->attend(client->context, client->context_polls);
+            (void)vtest_client_settle(client);
+            has_attended = true;
+        }
+    }
+    return has_attended;
 }
 
 static void server_serve_clients(struct vtest_server *server) {
@@ -236,14 +276,15 @@ int vtest_server_step(struct vtest_server *server, int timeout_ms) {
     server->polls[POLL_INBOX] = (struct pollfd){server->inbox.wake.read_fd, POLLIN, 0};
     server->polls[POLL_LISTENER] =
         (struct pollfd){frontend_listener_poll_fd(&server->listener, now_ns), POLLIN, 0};
-    if (poll(server->polls, SERVER_POLLS + server->client_count,
+    if (poll(server->polls, server_gather_polls(server),
              server_poll_timeout(server, now_ns, timeout_ms)) < 0) {
         return errno == EINTR || errno == EAGAIN ? 0 : -errno;
     }
     now_ns = platform_now_ns();
     bool accepts = server->polls[POLL_LISTENER].revents != 0;
+    const bool has_attended = server_attend_contexts(server);
     server_serve_clients(server);
-    if (server->polls[POLL_INBOX].revents != 0) {
+    if (has_attended || server->polls[POLL_INBOX].revents != 0) {
         server_read_mail(server);
     }
     vtest_deadlines_expire(&server->deadlines, now_ns);
