@@ -604,7 +604,7 @@ void worker_free(struct worker *worker) {
     free(worker);
 }
 
-int worker_start(const char *program, enum platform_sandbox sandbox,
+int worker_start(const char *program, enum platform_sandbox sandbox, const char *cache,
                  const struct platform_wake *watcher, struct worker **out) {
     struct worker *worker = calloc(1, sizeof(*worker));
     if (!worker) {
@@ -630,7 +630,8 @@ int worker_start(const char *program, enum platform_sandbox sandbox,
                  QUEUED_BYTES_DEFAULT + QUEUE_BYTES_EXTRA, NULL);
     error = make_fences(worker);
     if (!error) {
-        const char *const arguments[] = {"vesper-worker", platform_sandbox_name(sandbox), NULL};
+        const char *const arguments[] = {"vesper-worker", platform_sandbox_name(sandbox), cache,
+                                         NULL};
         error = platform_spawn(program, arguments, fds[1], &worker->pid);
     }
     close(fds[1]);

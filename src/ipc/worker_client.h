@@ -54,8 +54,9 @@ struct worker {
     uint64_t outstanding; /* bit N: asked[N] > told[N] */
 };
 
-/* Starts a process of `program` that enters `sandbox`. 0 or a negative errno. */
-int worker_start(const char *program, enum platform_sandbox sandbox,
+/* Starts a process of `program` that enters `sandbox`, where `cache`, the absolute path of a folder or
+ * NULL, is left to its driver. 0 or a negative errno. */
+int worker_start(const char *program, enum platform_sandbox sandbox, const char *cache,
                  const struct platform_wake *watcher, struct worker **out);
 /* The process is reaped and the context, where there was one, destroyed. */
 void worker_free(struct worker *worker);

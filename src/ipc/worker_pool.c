@@ -29,6 +29,7 @@ static struct {
     char program[PATH_MAX];
     uint32_t spares;
     enum platform_sandbox sandbox;
+    const char *cache;
     struct worker *workers;
     uint32_t count;
     uint64_t refill_ns; /* when to start spares; 0: at any time */
@@ -62,7 +63,7 @@ static bool is_ending(struct worker *worker) {
 static int add_worker(struct worker **out) {
     struct worker *worker;
     pthread_mutex_unlock(&pool.mutex);
-    int error = worker_start(pool.program, pool.sandbox, &pool.wake, &worker);
+    int error = worker_start(pool.program, pool.sandbox, pool.cache, &pool.wake, &worker);
     pthread_mutex_lock(&pool.mutex);
     if (error) {
         return error;
@@ -269,6 +270,7 @@ int worker_pool_start(const struct worker_pool_options *options, char *reason, s
     }
     pool.spares = options->spares;
     pool.sandbox = options->sandbox;
+    pool.cache = options->cache;
     pool.running = pool.stopping = pool.spare_failed = false;
     worker_set_limits((options->grace_ms ? options->grace_ms : GRACE_MS_DEFAULT) * NS_PER_MS,
                       (options->blob_ms ? options->blob_ms : BLOB_MS_DEFAULT) * NS_PER_MS);

@@ -22,6 +22,9 @@ struct worker_pool_options {
     uint32_t grace_ms;   /* for a worker to end by itself; 0: default, 3000 */
     uint32_t blob_ms;    /* for a worker to make one blob; 0: default, 30 000 */
     enum platform_sandbox sandbox; /* that workers enter before they open the driver */
+    /* Absolute path of the folder for their drivers' caches; NULL: none but where drivers find one. Must
+     * stay until the pool has stopped. */
+    const char *cache;
 };
 
 /* Starts the process's one pool, and its first worker, for whose word that the host's driver can

@@ -403,10 +403,10 @@ static void *serve_beside(void *argument) {
 
 /* ---- life -------------------------------------------------------------------------------- */
 
-static void greet(struct server *server, enum platform_sandbox sandbox) {
+static void greet(struct server *server, enum platform_sandbox sandbox, const char *cache) {
     char reason[WORKER_REASON_BYTES];
     /* First: the driver's own threads would keep what was given up after they came. */
-    if (platform_sandbox_enter(sandbox, reason, sizeof(reason)) ||
+    if (platform_sandbox_enter(sandbox, cache, reason, sizeof(reason)) ||
         renderer_open_driver(reason, sizeof(reason))) {
         send_reason(server, WORKER_FAILED, reason);
     } else {
@@ -415,7 +415,7 @@ static void greet(struct server *server, enum platform_sandbox sandbox) {
     }
 }
 
-int worker_server_run(int fd, enum platform_sandbox sandbox) {
+int worker_server_run(int fd, enum platform_sandbox sandbox, const char *cache) {
     struct server server = {.fence_pipe = {-1, -1}};
     channel_init(&server.channel, fd, REQUEST_BYTES_MAX, REPLY_QUEUE_BYTES, NULL);
     int error = platform_wake_init(&server.wake);
@@ -425,7 +425,7 @@ int worker_server_run(int fd, enum platform_sandbox sandbox) {
     }
     pthread_mutex_init(&server.turn, NULL);
     pthread_mutex_init(&server.mutex, NULL);
-    greet(&server, sandbox);
+    greet(&server, sandbox, cache);
     serve(&server);
     if (server.has_other) {
         pthread_join(server.other, NULL);

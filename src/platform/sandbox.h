@@ -26,10 +26,17 @@ enum platform_sandbox platform_sandbox_default(void);
  * Changes nothing. Any thread. */
 int platform_sandbox_check(enum platform_sandbox level, char *text, size_t text_size);
 
-/* Gives up everything beyond `level`. While the process has one thread, before it has opened the
- * driver: threads that were there before would keep their rights. 0 or a negative errno after which
- * the process should end (part may have been given up); then `reason` names the cause. */
-int platform_sandbox_enter(enum platform_sandbox level, char *reason, size_t reason_size);
+/* Whether who enters `level`, which can be entered, can be left one folder to write in, and no other:
+ * a cache of drivers. 0, or a negative errno with why not in `text`. Changes nothing. Any thread. */
+int platform_sandbox_check_cache(enum platform_sandbox level, char *text, size_t text_size);
+
+/* Gives up everything beyond `level`. Beneath `cache`, the absolute path of a folder, regular files and
+ * folders may be read, written, made, moved and removed; NULL: nowhere. While the process has one thread,
+ * before it has opened the driver: threads that were there before would keep their rights. 0 or a
+ * negative errno after which the process should end (part may have been given up); then `reason` names
+ * the cause. */
+int platform_sandbox_enter(enum platform_sandbox level, const char *cache, char *reason,
+                           size_t reason_size);
 
 /* Whether `signal_number`, by which a process in a sandbox ended, is that of a call which a sandbox
  * never allows. Any thread. */

@@ -18,6 +18,12 @@ int platform_sandbox_check(enum platform_sandbox level, char *text, size_t text_
     return -ENOSYS;
 }
 
-int platform_sandbox_enter(enum platform_sandbox level, char *reason, size_t reason_size) {
+int platform_sandbox_check_cache(enum platform_sandbox level, char *text, size_t text_size) {
+    return platform_sandbox_check(level, text, text_size);
+}
+
+int platform_sandbox_enter(enum platform_sandbox level, const char *cache, char *reason,
+                           size_t reason_size) {
+    (void)cache;
     return platform_sandbox_check(level, reason, reason_size);
 }

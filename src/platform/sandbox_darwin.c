@@ -3,8 +3,10 @@
 #include "platform/sandbox.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/resource.h>
 
 /* Of the system's library since 10.5; its header is not in every SDK, and calls it deprecated. */
@@ -44,14 +46,42 @@ int platform_sandbox_check(enum platform_sandbox level, char *text, size_t text_
     return 0;
 }
 
-int platform_sandbox_enter(enum platform_sandbox level, char *reason, size_t reason_size) {
+int platform_sandbox_check_cache(enum platform_sandbox level, char *text, size_t text_size) {
+    (void)level, (void)text, (void)text_size;
+    return 0;
+}
+
+/* Appends the profile's rule for the folder `path`; false where `out` is too small. */
+static bool allow_folder(const char *path, char *out, size_t size) {
+    size_t length = strlen(out);
+    length +=
+        (size_t)snprintf(out + length, size - length, "(allow file-read* file-write* (subpath \"");
+    for (; *path && length + 2 < size; path++) {
+        if (*path == '"' || *path == '\\') {
+            out[length++] = '\\';
+        }
+        out[length++] = *path;
+    }
+    const int end = snprintf(out + length, size - length, "\"))\n");
+    return !*path && length + (size_t)end < size;
+}
+
+int platform_sandbox_enter(enum platform_sandbox level, const char *cache, char *reason,
+                           size_t reason_size) {
     if (level == PLATFORM_SANDBOX_NONE) {
         return 0;
     }
     const struct rlimit none = {0, 0};
     setrlimit(RLIMIT_CORE, &none);
     char *error = NULL;
-    const char *profile = level == PLATFORM_SANDBOX_STRICT ? COMMON : COMMON GRAPHICS_CARD;
+    char profile[sizeof(COMMON GRAPHICS_CARD) + 2 * PATH_MAX] = COMMON;
+    if (level != PLATFORM_SANDBOX_STRICT) {
+        strcat(profile, GRAPHICS_CARD);
+    }
+    if (cache && !allow_folder(cache, profile, sizeof(profile))) {
+        snprintf(reason, reason_size, "the path of the shader cache is too long");
+        return -ENAMETOOLONG;
+    }
     if (sandbox_init(profile, 0, &error) == 0) {
         return 0;
     }

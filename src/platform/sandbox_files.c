@@ -41,6 +41,11 @@ struct ruleset {
 
 #define READ (LANDLOCK_ACCESS_FS_READ_FILE | LANDLOCK_ACCESS_FS_READ_DIR)
 #define DEVICE (READ | LANDLOCK_ACCESS_FS_WRITE_FILE | LANDLOCK_ACCESS_FS_IOCTL_DEV)
+/* Regular files and folders: what else there is could be used by programs outside. */
+#define CACHE                                                                                      \
+    (READ | LANDLOCK_ACCESS_FS_WRITE_FILE | LANDLOCK_ACCESS_FS_TRUNCATE |                          \
+     LANDLOCK_ACCESS_FS_MAKE_REG | LANDLOCK_ACCESS_FS_MAKE_DIR | LANDLOCK_ACCESS_FS_REMOVE_FILE |  \
+     LANDLOCK_ACCESS_FS_REMOVE_DIR | LANDLOCK_ACCESS_FS_REFER)
 /* The rights that mean something for what is no folder. */
 #define OF_FILE                                                                                    \
     (LANDLOCK_ACCESS_FS_READ_FILE | LANDLOCK_ACCESS_FS_WRITE_FILE | LANDLOCK_ACCESS_FS_IOCTL_DEV)
@@ -60,7 +65,7 @@ static struct ruleset everything(int version, size_t *out_size) {
     if (version >= 2) {
         ruleset.files |= LANDLOCK_ACCESS_FS_REFER;
     }
-    if (version >= 3) {
+    if (version >= SANDBOX_FILES_TRUNCATE) {
         ruleset.files |= LANDLOCK_ACCESS_FS_TRUNCATE;
     }
     if (version >= 4) {
@@ -293,9 +298,13 @@ bool sandbox_files_has_graphics_node(void) {
     return false;
 }
 
-int sandbox_files_enter(enum platform_sandbox level) {
+int sandbox_files_enter(enum platform_sandbox level, const char *cache) {
+    const int version = sandbox_files_version();
+    if (cache && version < SANDBOX_FILES_TRUNCATE) {
+        return -ENOSYS;
+    }
     size_t size;
-    const struct ruleset ruleset = everything(sandbox_files_version(), &size);
+    const struct ruleset ruleset = everything(version, &size);
     long fd = syscall(SYS_landlock_create_ruleset, &ruleset, size, 0);
     if (fd < 0) {
         return -errno;
@@ -304,6 +313,9 @@ int sandbox_files_enter(enum platform_sandbox level) {
     allow_for_any_driver(&rules);
     if (level == PLATFORM_SANDBOX_DRIVER) {
         allow_for_graphics_cards(&rules);
+    }
+    if (cache) {
+        allow(&rules, cache, CACHE);
     }
     if (!rules.error && syscall(SYS_landlock_restrict_self, rules.fd, 0) < 0) {
         rules.error = -errno;

@@ -9,8 +9,10 @@
 #include <linux/seccomp.h>
 #include <seccomp.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <sys/ioctl.h>
 #include <sys/prctl.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <termios.h>
 #include <unistd.h>
@@ -263,6 +265,9 @@ static const char *const deadly[] = {
 /* The C library and drivers take the older way where these are not there. */
 static const char *const unknown[] = {"clone3", "openat2", "io_uring_setup", "pidfd_open"};
 
+/* The bit of O_TMPFILE that no other flag has. */
+#define NAMELESS ((uint64_t)(O_TMPFILE & ~O_DIRECTORY))
+
 struct filter {
     scmp_filter_ctx context;
     int error; /* of the first rule that could not be added */
@@ -293,11 +298,39 @@ static void allow_where(struct filter *filter, const char *name, unsigned at, ui
     add(filter, SCMP_ACT_ALLOW, name, 1, &argument);
 }
 
-static void allow_open(struct filter *filter, bool writes_devices) {
-    const uint64_t making = (uint64_t)(O_CREAT | O_TRUNC | (O_TMPFILE & ~O_DIRECTORY));
-    const uint64_t forbidden = writes_devices ? making : making | O_ACCMODE;
-    allow_where(filter, "open", 1, forbidden, 0);
-    allow_where(filter, "openat", 2, forbidden, 0);
+static void allow_open(struct filter *filter, enum sandbox_writing writing) {
+    static const uint64_t forbidden[] = {
+        [SANDBOX_READS] = O_CREAT | O_TRUNC | NAMELESS | O_ACCMODE,
+        [SANDBOX_WRITES] = O_CREAT | O_TRUNC | NAMELESS,
+        [SANDBOX_MAKES] = O_CREAT | NAMELESS, /* but see allow_making */
+    };
+    allow_where(filter, "open", 1, forbidden[writing], 0);
+    allow_where(filter, "openat", 2, forbidden[writing], 0);
+}
+
+/* Of a file that is made: none of them is a program that runs as this user for whoever starts it, should
+ * others reach the folder. */
+#define SPECIAL_MODES (S_ISUID | S_ISGID | S_ISVTX)
+
+static void allow_creating(struct filter *filter, const char *name, unsigned flags_at) {
+    const struct scmp_arg_cmp arguments[] = {
+        {flags_at, SCMP_CMP_MASKED_EQ, O_CREAT | NAMELESS, O_CREAT},
+        {flags_at + 1, SCMP_CMP_MASKED_EQ, SPECIAL_MODES, 0},
+    };
+    add(filter, SCMP_ACT_ALLOW, name, 2, arguments);
+}
+
+/* Where, is Landlock's to say, which knows all of these: other calls that change files (modes, owners,
+ * times) it does not know, so they stay out. */
+static void allow_making(struct filter *filter) {
+    static const char *const moving[] = {"rename", "renameat", "unlink", "unlinkat", "rmdir"};
+    allow_creating(filter, "open", 1);
+    allow_creating(filter, "openat", 2);
+    allow_where(filter, "mkdir", 1, SPECIAL_MODES, 0);
+    allow_where(filter, "mkdirat", 2, SPECIAL_MODES, 0);
+    add_all(filter, SCMP_ACT_ALLOW, moving, sizeof(moving) / sizeof(moving[0]));
+    /* Not with RENAME_WHITEOUT, which leaves a device node. */
+    allow_where(filter, "renameat2", 4, ~(uint64_t)RENAME_NOREPLACE & UINT32_MAX, 0);
 }
 
 /* The calls of terminals and sockets have types of their own: what is typed into the terminal that
@@ -357,7 +390,7 @@ int sandbox_filter_check(void) {
     return syscall(SYS_seccomp, SECCOMP_GET_ACTION_AVAIL, 0, &action) < 0 ? -errno : 0;
 }
 
-int sandbox_filter_enter(enum platform_sandbox level, bool writes_devices) {
+int sandbox_filter_enter(enum platform_sandbox level, enum sandbox_writing writing) {
     struct filter filter = {.context = seccomp_init(SCMP_ACT_ERRNO(EPERM))};
     if (!filter.context) {
         return -ENOMEM;
@@ -367,7 +400,10 @@ int sandbox_filter_enter(enum platform_sandbox level, bool writes_devices) {
     add_all(&filter, SCMP_ACT_ALLOW, allowed, sizeof(allowed) / sizeof(allowed[0]));
     add_all(&filter, SCMP_ACT_KILL_PROCESS, deadly, sizeof(deadly) / sizeof(deadly[0]));
     add_all(&filter, SCMP_ACT_ERRNO(ENOSYS), unknown, sizeof(unknown) / sizeof(unknown[0]));
-    allow_open(&filter, writes_devices);
+    allow_open(&filter, writing);
+    if (writing == SANDBOX_MAKES) {
+        allow_making(&filter);
+    }
     allow_ioctl(&filter, level);
     allow_fcntl(&filter);
     allow_parts(&filter);

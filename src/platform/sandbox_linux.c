@@ -39,6 +39,18 @@ int platform_sandbox_check(enum platform_sandbox level, char *text, size_t text_
     return 0;
 }
 
+int platform_sandbox_check_cache(enum platform_sandbox level, char *text, size_t text_size) {
+    const int version = sandbox_files_version();
+    if (level == PLATFORM_SANDBOX_NONE || version >= SANDBOX_FILES_TRUNCATE) {
+        return 0;
+    }
+    snprintf(text, text_size,
+             "this kernel cannot limit to one folder which files are made and truncated (Landlock "
+             "%d, Linux 6.2; it has %d)",
+             SANDBOX_FILES_TRUNCATE, version);
+    return -ENOSYS;
+}
+
 /* No memory of a guest is left in a file by a crash. The number of descriptors and of this user's
  * processes stays: threads count as such, whoever made them. */
 static int limit_resources(void) {
@@ -46,7 +58,18 @@ static int limit_resources(void) {
     return setrlimit(RLIMIT_CORE, &none) < 0 || setrlimit(RLIMIT_MSGQUEUE, &none) < 0 ? -errno : 0;
 }
 
-static int enter(enum platform_sandbox level, const char **out_step) {
+/* What the list of system calls leaves to the list of files, where there is one. */
+static enum sandbox_writing choose_writing(enum platform_sandbox level, bool has_cache,
+                                           bool has_files) {
+    if (has_cache) {
+        return SANDBOX_MAKES;
+    }
+    return level == PLATFORM_SANDBOX_DRIVER && (has_files || sandbox_files_has_graphics_node())
+               ? SANDBOX_WRITES
+               : SANDBOX_READS;
+}
+
+static int enter(enum platform_sandbox level, const char *cache, const char **out_step) {
     *out_step = "limits";
     int error = limit_resources();
     if (error) {
@@ -58,21 +81,25 @@ static int enter(enum platform_sandbox level, const char **out_step) {
     }
     *out_step = "Landlock";
     const bool has_files = sandbox_files_version() > 0;
-    error = has_files ? sandbox_files_enter(level) : level == PLATFORM_SANDBOX_STRICT ? -ENOSYS : 0;
+    if (has_files) {
+        error = sandbox_files_enter(level, cache);
+    } else if (cache || level == PLATFORM_SANDBOX_STRICT) {
+        error = -ENOSYS;
+    }
     if (error) {
         return error;
     }
     *out_step = "seccomp";
-    return sandbox_filter_enter(level, level == PLATFORM_SANDBOX_DRIVER &&
-                                           (has_files || sandbox_files_has_graphics_node()));
+    return sandbox_filter_enter(level, choose_writing(level, cache != NULL, has_files));
 }
 
-int platform_sandbox_enter(enum platform_sandbox level, char *reason, size_t reason_size) {
+int platform_sandbox_enter(enum platform_sandbox level, const char *cache, char *reason,
+                           size_t reason_size) {
     if (level == PLATFORM_SANDBOX_NONE) {
         return 0;
     }
     const char *step;
-    int error = enter(level, &step);
+    int error = enter(level, cache, &step);
     if (error) {
         snprintf(reason, reason_size,
                  "the worker cannot enter its sandbox (%s): %s (--sandbox=none does without)", step,
