@@ -11,6 +11,9 @@ struct cli_isolation {
     const char *worker; /* path of vesper-worker; NULL: beside vesper */
     uint32_t spares;
     const char *sandbox; /* a level's name; NULL: the default of processes */
+    const char *shader_cache; /* a folder, "auto" or "none"; NULL: "auto" */
+    /* What a server is known by when it comes back (shader_cache.h); NULL: nothing. */
+    const char *name, *disk;
 };
 
 #define CLI_ISOLATION_DEFAULT {.mode = "process", .spares = WORKER_SPARES_DEFAULT}
@@ -25,7 +28,10 @@ struct cli_isolation {
         {"--spare-workers", CLI_U32_OR_0, &(i).spares, "N", "processes kept ready, 0 to 8 (1)"},   \
         {"--sandbox", CLI_TEXT, &(i).sandbox, "LEVEL",                                             \
          "what those processes give up: driver keeps what graphics cards need (the\n"              \
-         "default where it can be entered), strict less, none gives up nothing"}
+         "default where it can be entered), strict less, none gives up nothing"},                  \
+        {"--shader-cache", CLI_TEXT, &(i).shader_cache, "FOLDER",                                  \
+         "where drivers of those processes keep what they compiled; auto (the\n"                   \
+         "default): with a sandbox in a folder of this server's own; or none"}
 
 typedef int (*cli_create_context)(const char *name, const struct context_limits *limits,
                                   const struct context_listener *listener, void *user,

@@ -128,6 +128,7 @@ static void stop_qemu(void *user) {
 static int start_and_wait(struct run *run, char **arguments) {
     int result;
     run->session.closed = stop_qemu;
+    run->session.isolation.disk = run->machine.disk;
     struct session *session = session_start(&run->session, &result);
     if (!session) {
         return result;

@@ -214,6 +214,7 @@ struct session *session_start(struct session_options *options, int *out_result) 
         session_destroy(session);
         return NULL;
     }
+    options->isolation.name = options->name;
     *out_result = cli_isolation_open(&options->isolation, &options->server.device.create_context);
     if (*out_result != CLI_OK) {
         session_destroy(session);

@@ -36,7 +36,8 @@ class World:
         self.runtime.mkdir(mode=0o700)
         self.sockets = self.runtime / f"vesper-{os.getuid()}"
         self.env = environment.clean_environment(environment.manifest("lvp", "backports"))
-        self.env |= {"XDG_RUNTIME_DIR": str(self.runtime), "TMPDIR": str(self.runtime)}
+        self.env |= {"XDG_RUNTIME_DIR": str(self.runtime), "TMPDIR": str(self.runtime),
+                     "XDG_CACHE_HOME": str(self.folder / "cache")}
 
     def ctl(self, *arguments, **settings):
         return subprocess.run([self.vesper, "ctl", *arguments], stdin=subprocess.DEVNULL,

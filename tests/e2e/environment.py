@@ -100,14 +100,16 @@ def host_is_like(profile):
 def host_environment(mesa, folder):
     """For the server and for native runs: what chooses the host's driver. VESPER_HOST_LAYERS names
     a folder with the layer of tests/hosts, which then gives it the limits of another driver,
-    VESPER_HOST_PROFILE says which. `folder` takes temporary files."""
+    VESPER_HOST_PROFILE says which. `folder` takes temporary files, and caches, which would otherwise be
+    left in the home folder."""
     path = manifest("lvp", mesa)
     layers = os.environ.get("VESPER_HOST_LAYERS")
-    if not layers:
-        return clean_environment(path)
-    if host_is_like("moltenvk"):
+    if layers and host_is_like("moltenvk"):
         path = portability_manifest(path, folder)
     env = clean_environment(path)
+    env["XDG_CACHE_HOME"] = os.path.join(folder, "cache")
+    if not layers:
+        return env
     env["VK_ADD_LAYER_PATH"] = layers
     env["VK_INSTANCE_LAYERS"] = "VK_LAYER_VESPER_mac"
     return env

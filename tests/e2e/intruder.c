@@ -1,10 +1,13 @@
 /* A Vulkan layer that stands for a driver which a guest has taken over: when a device is created, it
  * tries what a worker of the sandbox must not be able to do, and says on standard error how each
  * attempt ended. VESPER_INTRUDER names the attempts; VESPER_INTRUDER_FILE is a file that this user may
- * read and write, beside which others may be made. */
+ * read and write, beside which others may be made; VESPER_INTRUDER_READABLE is one that the worker may
+ * read; VESPER_INTRUDER_OTHER is the cache of another server, with a file called entry. The worker's own
+ * is where XDG_CACHE_HOME says. */
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -76,6 +79,155 @@ static int try_change_mode(void) {
 static int try_remove_file(void) {
     return unlink(file());
 }
+
+/* A file that can be read, and could be truncated by that on kernels that do not know better. */
+static int try_truncate_readable(void) {
+    return opened(open(getenv("VESPER_INTRUDER_READABLE"), O_RDONLY | O_TRUNC));
+}
+
+static int try_write_readable(void) {
+    return opened(open(getenv("VESPER_INTRUDER_READABLE"), O_WRONLY));
+}
+
+static int try_remove_readable(void) {
+    return unlink(getenv("VESPER_INTRUDER_READABLE"));
+}
+
+static int try_truncate_by_opening(void) {
+    return open_beside("", O_WRONLY | O_TRUNC);
+}
+
+/* ---- attempts in the cache, each with files of its own ------------------------------------- */
+
+#define PATH_BYTES 4096
+
+static const char *in_cache(const char *name, char out[PATH_BYTES]) {
+    snprintf(out, PATH_BYTES, "%s/intruder-%s", getenv("XDG_CACHE_HOME"), name);
+    return out;
+}
+
+static const char *outside(const char *suffix, char out[PATH_BYTES]) {
+    snprintf(out, PATH_BYTES, "%s%s", file(), suffix);
+    return out;
+}
+
+/* Makes the file and gives its path; NULL where that fails. */
+static const char *made_in_cache(const char *name, char out[PATH_BYTES]) {
+    return opened(open(in_cache(name, out), O_RDWR | O_CREAT, 0600)) == 0 ? out : NULL;
+}
+
+static int try_use_cache(void) {
+    char one[PATH_BYTES], other[PATH_BYTES], path[PATH_BYTES], moved[PATH_BYTES];
+    if (mkdir(in_cache("one", one), 0700) < 0 || mkdir(in_cache("other", other), 0700) < 0 ||
+        !made_in_cache("one/file", path)) {
+        return -1;
+    }
+    int fd = open(path, O_RDWR | O_TRUNC);
+    const bool is_written = fd >= 0 && write(fd, "entry", 5) == 5 && ftruncate(fd, 3) == 0;
+    if (fd >= 0) {
+        close(fd);
+    }
+    return is_written && rename(path, in_cache("other/file", moved)) == 0 && unlink(moved) == 0 &&
+                   rmdir(one) == 0 && rmdir(other) == 0
+               ? 0
+               : -1;
+}
+
+static int try_move_out_of_cache(void) {
+    char from[PATH_BYTES], to[PATH_BYTES];
+    return made_in_cache("moved-out", from) ? rename(from, outside(".moved-out", to)) : -1;
+}
+
+static int try_move_into_cache(void) {
+    char from[PATH_BYTES], to[PATH_BYTES];
+    return rename(outside(".into", from), in_cache("moved-in", to));
+}
+
+static int try_move_to_other_cache(void) {
+    char from[PATH_BYTES], to[PATH_BYTES];
+    snprintf(to, sizeof(to), "%s/moved", getenv("VESPER_INTRUDER_OTHER"));
+    return made_in_cache("moved-over", from) ? rename(from, to) : -1;
+}
+
+static int try_exchange_with_cache(void) {
+    char from[PATH_BYTES], to[PATH_BYTES];
+    return made_in_cache("exchanged", from)
+               ? renameat2(AT_FDCWD, from, AT_FDCWD, outside(".exchanged", to), RENAME_EXCHANGE)
+               : -1;
+}
+
+static int try_leave_whiteout(void) {
+    char from[PATH_BYTES], to[PATH_BYTES];
+    return made_in_cache("white", from)
+               ? renameat2(AT_FDCWD, from, AT_FDCWD, in_cache("out", to), RENAME_WHITEOUT)
+               : -1;
+}
+
+static int try_move_cache(void) {
+    char to[PATH_BYTES];
+    snprintf(to, sizeof(to), "%s.moved", getenv("XDG_CACHE_HOME"));
+    return rename(getenv("XDG_CACHE_HOME"), to) == 0 ? rename(to, getenv("XDG_CACHE_HOME")) : -1;
+}
+
+static int try_link_in_cache(void) {
+    char from[PATH_BYTES], to[PATH_BYTES];
+    return made_in_cache("linked", from) ? link(from, in_cache("link", to)) : -1;
+}
+
+static int try_link_into_cache(void) {
+    char to[PATH_BYTES];
+    return link(file(), in_cache("link-in", to));
+}
+
+static int try_symlink_in_cache(void) {
+    char path[PATH_BYTES];
+    return symlink("/etc/passwd", in_cache("symlink", path));
+}
+
+static int try_fifo_in_cache(void) {
+    char path[PATH_BYTES];
+    return mkfifo(in_cache("fifo", path), 0600);
+}
+
+static int try_nameless_in_cache(void) {
+    return opened(open(getenv("XDG_CACHE_HOME"), O_RDWR | O_TMPFILE, 0600));
+}
+
+static int try_set_user_id_in_cache(void) {
+    char path[PATH_BYTES];
+    return opened(open(in_cache("set-user-id", path), O_RDWR | O_CREAT, 04755));
+}
+
+static int try_set_group_id_in_cache(void) {
+    char path[PATH_BYTES];
+    return mkdir(in_cache("set-group-id", path), 02755) == 0 ||
+                   mkdirat(AT_FDCWD, in_cache("set-group-id-at", path), 02755) == 0
+               ? 0
+               : -1;
+}
+
+static int try_change_mode_in_cache(void) {
+    char path[PATH_BYTES];
+    return made_in_cache("mode", path) ? chmod(path, 0700) : -1;
+}
+
+static int try_open_other_cache(void) {
+    return opened(open(getenv("VESPER_INTRUDER_OTHER"), O_RDONLY | O_DIRECTORY));
+}
+
+static int try_read_other_cache(void) {
+    char path[PATH_BYTES];
+    snprintf(path, sizeof(path), "%s/entry", getenv("VESPER_INTRUDER_OTHER"));
+    return opened(open(path, O_RDONLY));
+}
+
+static int try_make_in_other_cache(void) {
+    char path[PATH_BYTES];
+    snprintf(path, sizeof(path), "%s/made", getenv("VESPER_INTRUDER_OTHER"));
+    return opened(open(path, O_RDWR | O_CREAT, 0600));
+}
+
+/* ---- attempts on vesper and the system ------------------------------------------------------ */
 
 static int try_read_vesper(void) {
     char path[64];
@@ -197,6 +349,28 @@ static const struct {
     {"make-nameless-file", try_make_nameless_file},
     {"make-folder", try_make_folder},
     {"change-mode", try_change_mode},
+    {"write-readable", try_write_readable},
+    {"truncate-readable", try_truncate_readable},
+    {"remove-readable", try_remove_readable},
+    {"truncate-by-opening", try_truncate_by_opening},
+    {"use-cache", try_use_cache},
+    {"move-out-of-cache", try_move_out_of_cache},
+    {"move-into-cache", try_move_into_cache},
+    {"move-to-other-cache", try_move_to_other_cache},
+    {"exchange-with-cache", try_exchange_with_cache},
+    {"leave-whiteout", try_leave_whiteout},
+    {"move-cache", try_move_cache},
+    {"link-in-cache", try_link_in_cache},
+    {"link-into-cache", try_link_into_cache},
+    {"symlink-in-cache", try_symlink_in_cache},
+    {"fifo-in-cache", try_fifo_in_cache},
+    {"nameless-in-cache", try_nameless_in_cache},
+    {"set-user-id-in-cache", try_set_user_id_in_cache},
+    {"set-group-id-in-cache", try_set_group_id_in_cache},
+    {"change-mode-in-cache", try_change_mode_in_cache},
+    {"open-other-cache", try_open_other_cache},
+    {"read-other-cache", try_read_other_cache},
+    {"make-in-other-cache", try_make_in_other_cache},
     {"read-vesper", try_read_vesper},
     {"write-through-proc", try_write_through_proc},
     {"socket-inet", try_socket_inet},

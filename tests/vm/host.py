@@ -12,11 +12,12 @@ from environment import host_environment  # noqa: E402
 
 
 def environment(mesa, folder, server=False):
-    """For a native run, or for the server. `folder` takes temporary files."""
+    """For a native run, or for the server. `folder` takes temporary files and caches."""
     if "VESPER_HOST_LAYERS" not in os.environ:
         icds = pathlib.Path(os.environ.get("VESPER_ICD_DIR", "/var/lib/vesper-env/icd"))
         env = dict(os.environ)
         env.setdefault("VK_DRIVER_FILES", str(icds / f"lvp-{mesa}.json"))
+        env["XDG_CACHE_HOME"] = os.path.join(folder, "cache")
         return env
     env = host_environment(mesa, str(folder))
     if server:

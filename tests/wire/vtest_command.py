@@ -85,12 +85,13 @@ class Serve(unittest.TestCase):
         self.folder = tempfile.TemporaryDirectory(prefix="vtest-")
         self.addCleanup(self.folder.cleanup)
         self.path = os.path.join(self.folder.name, "socket")
+        self.env = os.environ | {"XDG_CACHE_HOME": os.path.join(self.folder.name, "cache")}
 
     def start(self, *arguments):
         """A server that listens."""
         process = subprocess.Popen([VESPER, "vtest", "--socket", self.path, *arguments],
                                    stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
-                                   stderr=subprocess.PIPE, text=True)
+                                   stderr=subprocess.PIPE, text=True, env=self.env)
         self.addCleanup(process.stderr.close)
         self.addCleanup(process.wait)
         self.addCleanup(process.kill)
@@ -148,7 +149,7 @@ class Serve(unittest.TestCase):
 
     def test_socket_in_use(self):
         self.start()
-        result = vesper("vtest", "--socket", self.path)
+        result = vesper("vtest", "--socket", self.path, env=self.env)
         self.assertEqual(result.returncode, 1)
         self.assertEqual(result.stderr,
                          f"vesper: {self.path}: another server is listening there\n")
