@@ -16,11 +16,13 @@ class Failure(Exception):
     """A program or server that did not do its work; the text says what happened."""
 
 
-def clean_environment(icd):
-    """The caller's environment without anything that would choose another driver or layer."""
+def clean_environment(icd, cache):
+    """The caller's environment without anything that would choose another driver or layer. Shaders
+    are kept in the folder `cache`: each way has its own, and all begin with an empty one."""
     env = {k: v for k, v in os.environ.items() if not k.startswith(CLEARED)}
     env["VK_DRIVER_FILES"] = icd
     env["VK_LOADER_LAYERS_DISABLE"] = "~implicit~"
+    env["XDG_CACHE_HOME"] = cache
     return env
 
 
@@ -30,8 +32,8 @@ class Native:
     name = "native"
     has_server = False
 
-    def __init__(self, icd):
-        self.env = clean_environment(icd)
+    def __init__(self, icd, folder):
+        self.env = clean_environment(icd, os.path.join(folder, "native-cache"))
 
     def start(self):
         pass
@@ -55,7 +57,7 @@ class Server:
         self.log = os.path.join(folder, name + ".log")
         self.argv = [self.path if a == "SOCKET" else a for a in argv]
         self.server_env = server_env
-        self.env = clean_environment(guest_icd)
+        self.env = clean_environment(guest_icd, os.path.join(folder, "guest-cache"))
         self.env["VN_DEBUG"] = "vtest"
         self.env["VTEST_SOCKET_NAME"] = self.path
         self.process = None
@@ -137,14 +139,18 @@ def tail(path):
 def make_vesper(vesper, isolation, host_icd, guest_icd, folder):
     """With a process for each client, as the peer has, and a spare one, or on threads."""
     argv = [vesper, "vtest", "--socket", "SOCKET", "--isolation=" + isolation]
-    return Server("vesper", argv, clean_environment(host_icd), guest_icd, folder,
+    cache = os.path.join(folder, "vesper-cache")
+    if isolation == "process":
+        # As for a machine that comes back: the other ways keep theirs when they start anew, too.
+        argv.append("--shader-cache=" + cache)
+    return Server("vesper", argv, clean_environment(host_icd, cache), guest_icd, folder,
                   at_rest=2 if isolation == "process" else 1)
 
 
 def make_peer(peer, preload, host_icd, guest_icd, folder):
     """The peer's vtest server; without /dev/udmabuf it needs the preload to share memory."""
     argv = [peer, "--no-virgl", "--venus", "--multi-clients", "--socket-path", "SOCKET"]
-    env = clean_environment(host_icd)
+    env = clean_environment(host_icd, os.path.join(folder, "peer-cache"))
     if not os.path.exists("/dev/udmabuf"):
         env["LD_PRELOAD"] = preload
     return Server("peer", argv, env, guest_icd, folder)
