@@ -18,7 +18,7 @@ int command_selftest(int argc, char **argv);
 /* Is the virtio-gpu of one virtual machine until SIGINT or SIGTERM. */
 int command_serve(int argc, char **argv);
 
-/* Serves Mesa's Venus driver over a Unix socket until SIGINT or SIGTERM. */
+/* Serves Mesa's Venus driver over a Unix socket until SIGINT or SIGTERM. Of the program vesper-vtest. */
 int command_vtest(int argc, char **argv);
 
 #endif

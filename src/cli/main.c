@@ -1,19 +1,23 @@
+#include <errno.h>
+#include <limits.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "cli/commands.h"
 #include "cli/options.h"
+#include "platform/platform.h"
 
 static const struct {
     const char *name, *summary;
-    int (*run)(int argc, char **argv);
+    int (*run)(int argc, char **argv); /* NULL: a program of its own, vesper-NAME beside this one */
 } commands[] = {
     {"ctl", "see and change what a running machine shows", command_ctl},
     {"doctor", "say what this computer can give a guest, and why not more", command_doctor},
     {"run", "start a virtual machine with a GPU", command_run},
     {"selftest", "test what Vesper relies on here, for a report", command_selftest},
     {"serve", "be the GPU of a virtual machine", command_serve},
-    {"vtest", "serve Vulkan to Mesa's Venus driver over a Unix socket", command_vtest},
+    {"vtest", "serve Vulkan to Mesa's Venus driver over a Unix socket", NULL},
 };
 #define COMMAND_COUNT (sizeof(commands) / sizeof(commands[0]))
 
@@ -33,13 +37,22 @@ static void print_help(FILE *to) {
           to);
 }
 
-/* Help that nobody could read is a failure, too. */
-static int flush_output(void) {
-    if (fflush(stdout) != 0 || ferror(stdout)) {
-        cli_error("standard output cannot be written");
-        return CLI_FAILED;
+/* `argv` begins with the command's name. Returns where it fails. */
+static int run_program(const char *name, char **argv) {
+    char path[PATH_MAX];
+    int error = platform_own_path(path, sizeof(path));
+    if (!error) {
+        char *slash = strrchr(path, '/') + 1;
+        const size_t room = sizeof(path) - (size_t)(slash - path);
+        error = snprintf(slash, room, "vesper-%s", name) < (int)room ? 0 : -ENAMETOOLONG;
     }
-    return CLI_OK;
+    if (!error) {
+        argv[0] = strrchr(path, '/') + 1;
+        execv(path, argv);
+        error = -errno;
+    }
+    cli_error("%s: %s", path, strerror(-error));
+    return CLI_FAILED;
 }
 
 int main(int argc, char **argv) {
@@ -50,16 +63,19 @@ int main(int argc, char **argv) {
     const char *name = argv[1];
     if (strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0 || strcmp(name, "help") == 0) {
         print_help(stdout);
-        return flush_output();
+        return cli_flush_output();
     }
     if (strcmp(name, "--version") == 0) {
         puts("vesper " VESPER_VERSION);
-        return flush_output();
+        return cli_flush_output();
     }
     for (size_t i = 0; i < COMMAND_COUNT; i++) {
         if (strcmp(name, commands[i].name) == 0) {
+            if (!commands[i].run) {
+                return run_program(name, argv + 1);
+            }
             int result = commands[i].run(argc - 2, argv + 2);
-            return result == CLI_OK ? flush_output() : result;
+            return result == CLI_OK ? cli_flush_output() : result;
         }
     }
     cli_error("unknown command '%s'; see 'vesper --help'", name);

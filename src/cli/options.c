@@ -18,6 +18,14 @@ void cli_error(const char *format, ...) {
     va_end(arguments);
 }
 
+int cli_flush_output(void) {
+    if (fflush(stdout) != 0 || ferror(stdout)) {
+        cli_error("standard output cannot be written");
+        return CLI_FAILED;
+    }
+    return CLI_OK;
+}
+
 static bool multiply_by_suffix(const char *suffix, uint64_t *value) {
     static const char letters[] = "KMG";
     if (suffix[0] == 0) {

@@ -46,6 +46,9 @@ int cli_parse_options(const char *command, const struct cli_option *options, int
 /* Writes the options, aligned, to standard output. */
 void cli_print_options(const struct cli_option *options);
 
+/* CLI_OK, or CLI_FAILED after a sentence: help that nobody could read is a failure, too. */
+int cli_flush_output(void);
+
 /* One sentence on standard error: "vesper: …". */
 void cli_error(const char *format, ...) __attribute__((format(printf, 1, 2)));
 

@@ -7,6 +7,7 @@
 #include <fcntl.h>
 #include <linux/sched.h>
 #include <linux/seccomp.h>
+#include <malloc.h>
 #include <seccomp.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -411,5 +412,8 @@ int sandbox_filter_enter(enum platform_sandbox level, enum sandbox_writing writi
         filter.error = seccomp_load(filter.context);
     }
     seccomp_release(filter.context);
+#ifdef __GLIBC__
+    malloc_trim(0); /* what the rules took is more than a spare worker needs */
+#endif
     return filter.error;
 }
