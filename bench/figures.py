@@ -1,5 +1,6 @@
 """What is measured, and what a list of samples says."""
 
+import math
 import statistics
 
 # (program of vesper-bench, figure, what one operation is). The unit comes with the sample.
@@ -76,14 +77,23 @@ class Samples:
         return a < b if more_is_better(self.unit) else a > b
 
     def verdict(self, way, other):
-        """Any difference for the worse is worse, however little; None if a way has no samples."""
+        """Any difference of the medians for the worse is worse, however little. What follows says
+        whether the rounds agree, or whether equal ways would come to as many worse ones in more
+        than one run of ten. None if a way has no samples."""
         pairs = self.pairs(way, other)
         if not pairs:
             return None
         worse = self.is_worse(self.median(way), self.median(other))
         rounds = sum(self.is_worse(a, b) for a, b in pairs)
-        word = "WORSE" if worse else "not worse"
+        word = "not worse"
+        if worse:
+            word = "within chance worse" if chance(rounds, len(pairs)) > 0.1 else "WORSE"
         return f"{word} than {other} (worse in {rounds} of {len(pairs)} rounds)"
+
+
+def chance(count, rounds):
+    """How likely a fair coin falls on its head at least `count` times of `rounds`."""
+    return sum(math.comb(rounds, k) for k in range(count, rounds + 1)) / 2**rounds
 
 
 class Results:

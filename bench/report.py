@@ -52,6 +52,10 @@ def rows_of(table, names, ways, ratios):
     return rows
 
 
+def listed(names):
+    return ": " + ", ".join(names) if names else ""
+
+
 def print_verdicts(results, names):
     """One line for each figure that both Vesper and the peer have."""
     lines = []
@@ -66,8 +70,10 @@ def print_verdicts(results, names):
     for name, verdict in lines:
         print(f"{name:36} {verdict}")
     worse = [name for name, verdict in lines if verdict.startswith("WORSE")]
-    print(f"\n{len(worse)} of {len(lines)} figures are worse than the peer's"
-          + (": " + ", ".join(worse) if worse else "") + ".")
+    within = [name for name, verdict in lines if verdict.startswith("within chance")]
+    print(f"\n{len(worse)} of {len(lines)} figures are worse than the peer's{listed(worse)}.")
+    print(f"{len(within)} more are by the medians, but in no more rounds than equal ways would be in "
+          f"one run of ten{listed(within)}.")
 
 
 def print_all(results, options, names):
