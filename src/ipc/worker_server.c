@@ -272,7 +272,7 @@ static int handle(struct server *server, struct channel_message *message) {
         return -EPROTO;
     }
     memcpy(&kind, message->bytes, sizeof(kind));
-    server->expects_more = kind == WORKER_SUBMIT || kind == WORKER_FENCE;
+    server->expects_more = kind == WORKER_FENCE;
     if (kind == WORKER_HELLO) {
         return handle_hello(server, message);
     }
@@ -323,10 +323,9 @@ static int flush(struct server *server, bool *out_waiting) {
     return error == -EAGAIN ? 0 : error;
 }
 
-/* All requests there are, and those that follow soon: what is submitted is mostly followed by a fence,
- * and what was waited for by something else. To let others run and to look again costs less than to
- * sleep and be woken. What the thread that had the turn before has read and not executed is there without
- * a wait. */
+/* All requests there are, and those that follow soon: a fence that was waited for mostly is by
+ * something else. To let others run and to look again costs less than to sleep and be woken. What
+ * the thread that had the turn before has read and not executed is there without a wait. */
 static int serve_requests(struct server *server) {
     uint64_t seen = server->handled, end_ns = 0;
     int error = receive_all(server);
