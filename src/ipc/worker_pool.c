@@ -15,8 +15,8 @@
 #define BLOB_MS_DEFAULT 30000
 /* The first worker's word; drivers may be slow to load. */
 #define READY_NS (UINT64_C(60000) * NS_PER_MS)
-/* A context that begins has the processor to itself first. */
-#define REFILL_DELAY_NS (UINT64_C(50) * NS_PER_MS)
+/* A program that begins has the processors to itself first: to make a spare takes one for some 10 ms. */
+#define REFILL_DELAY_NS (UINT64_C(1000) * NS_PER_MS)
 /* Processes of destroyed contexts that have not ended yet. */
 #define ENDING_MAX 256
 

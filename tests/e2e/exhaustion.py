@@ -45,6 +45,10 @@ def with_limit(settings, arguments, isolation, kind, value_of, words):
     with Server(settings, arguments.host, options=["--isolation=" + isolation]) as server:
         pid = server.process.pid
         run_guest(settings, arguments, server, "compute", 60)  # the driver has loaded its files
+        if isolation == "process":
+            # The next worker raises its own limit when it starts: it must be there already.
+            processes.settle(lambda: processes.tree(pid), lambda tree: len(tree) == 2,
+                             10 * settings.scale)
         before = resource.prlimit(pid, kind)
         limit_all(server, kind, value_of, before[1])
         starved = run_guest(settings, arguments, server, "memory", 15)

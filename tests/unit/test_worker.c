@@ -339,7 +339,7 @@ static void test_answers_that_come_at_once(void **state) {
     assert_int_equal(start("many", reason, sizeof(reason)), 0);
     struct context *context;
     assert_int_equal(worker_context_create("test", NULL, &listener, NULL, &context), 0);
-    poll(NULL, 0, 300); /* until nothing else wakes the watcher: the next spare is there */
+    poll(NULL, 0, 1500); /* until nothing else wakes the watcher: the next spare is there */
     for (uint32_t id = 1; id <= ANSWERS; id++) {
         assert_int_equal(context->ops->create_blob(context, id, 0, CONTEXT_BLOB_MAPPABLE, 4096), 0);
     }
