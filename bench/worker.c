@@ -13,6 +13,9 @@
 #include "venus_commands.h"
 
 #define CREATIONS 50
+/* A spare is made a second after the last one was taken. */
+#define SPARE_CREATIONS 15
+#define SPARE_PAUSE_NS UINT64_C(1200000000)
 #define BLOCKS 100
 #define ROUND_TRIPS 500 /* of a block */
 
@@ -82,10 +85,11 @@ static struct context *create(create_context make) {
     return context;
 }
 
-/* `pause_ns`: time for a spare to get ready. */
-static void measure_creation(const char *what, create_context make, uint64_t pause_ns) {
+/* `pause_ns`: time for a spare to get ready; `count`: 1 … CREATIONS. */
+static void measure_creation(const char *what, create_context make, uint64_t pause_ns,
+                             size_t count) {
     static int64_t ns[CREATIONS];
-    for (int i = 0; i < CREATIONS; i++) {
+    for (size_t i = 0; i < count; i++) {
         for (uint64_t end = platform_now_ns() + pause_ns; platform_now_ns() < end;) {
             pthread_mutex_lock(&mutex);
             platform_cond_wait_until(&cond, &mutex, end);
@@ -97,7 +101,7 @@ static void measure_creation(const char *what, create_context make, uint64_t pau
         ns[i] = (int64_t)(platform_now_ns() - start);
         context->ops->destroy(context);
     }
-    print(what, ns, CREATIONS);
+    print(what, ns, count);
 }
 
 /* The median of a block. */
@@ -139,7 +143,8 @@ static void with_pool(const char *program, uint32_t spares, enum platform_sandbo
     }
     measure_creation(spares ? "process, spare: context to first reply"
                             : "process, no spare: context to first reply",
-                     worker_context_create, spares ? UINT64_C(100000000) : 0);
+                     worker_context_create, spares ? SPARE_PAUSE_NS : 0,
+                     spares ? SPARE_CREATIONS : CREATIONS);
     if (spares) {
         measure_round_trips("round trip: fence", 0);
         measure_round_trips("round trip: submit and fence", sizeof(command));
@@ -158,7 +163,7 @@ int main(int argc, char **argv) {
         fprintf(stderr, "%s\n", reason);
         return 1;
     }
-    measure_creation("threads: context to first reply", renderer_context_create, 0);
+    measure_creation("threads: context to first reply", renderer_context_create, 0, CREATIONS);
     for (int sandbox = PLATFORM_SANDBOX_NONE; sandbox <= PLATFORM_SANDBOX_DRIVER; sandbox++) {
         printf("sandbox: %s\n", platform_sandbox_name((enum platform_sandbox)sandbox));
         with_pool(argv[1], 1, (enum platform_sandbox)sandbox);

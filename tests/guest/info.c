@@ -226,6 +226,10 @@ static void formats(struct guest *g, struct text *text) {
                 continue; /* Venus of Mesa 26.1 withholds the blits that the host offers. */
             }
             vkGetPhysicalDeviceFormatProperties(g->physical, (VkFormat)format, &has);
+            /* Of extensions that Venus does not have; it withholds them. */
+            has.optimalTilingFeatures &=
+                ~(VkFormatFeatureFlags)(VK_FORMAT_FEATURE_VIDEO_DECODE_OUTPUT_BIT_KHR |
+                                        VK_FORMAT_FEATURE_VIDEO_DECODE_DPB_BIT_KHR);
             add(text, "format %u: %x %x %x\n", format, has.linearTilingFeatures,
                 has.optimalTilingFeatures, has.bufferFeatures);
         }
