@@ -9,7 +9,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "ipc/reasons.h"
+#include "ipc/worker_answers.h"
 #include "util/log.h"
 
 #define QUEUED_BYTES_DEFAULT (UINT64_C(64) << 20)
@@ -18,13 +18,6 @@
 #define QUEUE_BYTES_EXTRA (UINT64_C(8) << 20)
 /* A process whose end of the channel is closed is about to be reapable. */
 #define REAP_RETRY_NS UINT64_C(2000000)
-/* Messages of one worker handled before the others get their turn. */
-#define MESSAGES_PER_TURN 64
-
-struct worker_blob {
-    struct worker_blob *next;
-    uint32_t resource_id;
-};
 
 static uint64_t grace_ns, blob_ns; /* the pool sets them, and has their defaults */
 
@@ -39,9 +32,7 @@ static struct worker *from(struct context *context) {
 
 /* ---- losing (the mutex is held) ---------------------------------------------------------- */
 
-static void set_lost(struct worker *worker, const char *format, ...)
-    __attribute__((format(printf, 2, 3)));
-static void set_lost(struct worker *worker, const char *format, ...) {
+void worker_set_lost(struct worker *worker, const char *format, ...) {
     if (worker->lost) {
         return;
     }
@@ -53,15 +44,13 @@ static void set_lost(struct worker *worker, const char *format, ...) {
     platform_wake_signal(worker->watcher);
 }
 
-/* The worker is of no further use. What it was is told when it is reaped, so that a crash can be
- * told by its signal, where `reason` is NULL. */
-static void cut(struct worker *worker, const char *reason) {
+void worker_cut(struct worker *worker, const char *reason) {
     if (worker->cut) {
         return;
     }
     worker->cut = true;
     if (reason) {
-        set_lost(worker, "%s", reason);
+        worker_set_lost(worker, "%s", reason);
     }
     channel_finish(&worker->channel);
     worker->kill_ns = 0; /* one that ends already keeps the status it has */
@@ -78,17 +67,18 @@ static int send(struct worker *worker, const void *head, size_t head_size, const
     }
     int error = channel_send(&worker->channel, head, head_size, body, size, fds, fd_count);
     if (error == -ENOBUFS) {
-        cut(worker, "more of the context stream is queued than allowed (--max-queued-bytes)");
+        worker_cut(worker,
+                   "more of the context stream is queued than allowed (--max-queued-bytes)");
         return -ENOSPC;
     }
     if (error == -EPIPE || error == -ECONNRESET) {
-        cut(worker, NULL);
+        worker_cut(worker, NULL);
         return 0;
     }
     if (error) {
         char reason[128];
         snprintf(reason, sizeof(reason), "the worker cannot be reached: %s", strerror(-error));
-        cut(worker, reason);
+        worker_cut(worker, reason);
         return error;
     }
     if (channel_has_output(&worker->channel)) {
@@ -231,199 +221,6 @@ static void worker_destroy(struct context *context) {
     platform_busy_end();
 }
 
-static void worker_get_polls(struct context *context, struct pollfd out[CONTEXT_POLLS]);
-static void worker_attend_own(struct context *context, const struct pollfd polls[CONTEXT_POLLS]);
-
-static const struct context_ops worker_ops = {
-    .submit = worker_submit,
-    .create_blob = worker_create_blob,
-    .attach = worker_attach,
-    .detach = worker_detach,
-    .reuse = worker_reuse,
-    .give_back = worker_give_back,
-    .fence = worker_fence,
-    .get_polls = worker_get_polls,
-    .attend = worker_attend_own,
-    .destroy = worker_destroy,
-};
-
-/* ---- what comes from the worker (the mutex is held; the worker is hostile) ----------------- */
-
-static void answer_blob(struct worker *worker, struct storage *storage, int error,
-                        const char *reason) {
-    struct worker_blob *blob = worker->first;
-    worker->first = blob->next;
-    worker->first_ns = platform_now_ns();
-    if (!worker->first) {
-        worker->last = &worker->first;
-    }
-    worker->blob_count--;
-    worker->listener.blob_created(worker->user, blob->resource_id, storage, error, reason);
-    free(blob);
-}
-
-static int load(const struct channel_message *message, void *to, size_t size) {
-    if (message->size != size) {
-        return -EPROTO;
-    }
-    memcpy(to, message->bytes, size);
-    return 0;
-}
-
-/* A storage made of what the worker says, where it can be believed. */
-static int wrap_storage(const struct worker_blob_created *created, int fd, struct storage **out) {
-    const bool known = created->storage_kind <= STORAGE_DMA_BUF &&
-                       created->caching >= STORAGE_CACHED &&
-                       created->caching <= STORAGE_WRITE_COMBINED;
-    if (!known || !platform_fd_size_is_fixed(fd)) {
-        close(fd);
-        return -EPROTO;
-    }
-    int error = storage_wrap_fd(fd, (enum storage_kind)created->storage_kind,
-                                (enum storage_caching)created->caching, created->size, out);
-    if (!error) {
-        storage_set_number(*out, created->number);
-    }
-    return error;
-}
-
-/* The storage that the worker was told to use again, where it says that this is it; else what it
- * gave now. It had both: whichever it is, it gains nothing by a lie. */
-static struct storage *recognize(struct worker *worker, struct storage *storage) {
-    struct storage *known =
-        storage_pool_take_numbered(&worker->returned, storage_get_number(storage));
-    if (!known) {
-        return storage;
-    }
-    storage_unref(storage);
-    return known;
-}
-
-static int handle_blob_created(struct worker *worker, struct channel_message *message) {
-    struct worker_blob_created created;
-    int error = load(message, &created, sizeof(created));
-    if (error || !worker->first || worker->first->resource_id != created.resource_id ||
-        created.error > 0 || message->fd_count != (created.error ? 0 : 1)) {
-        return -EPROTO;
-    }
-    if (created.error) {
-        created.reason[sizeof(created.reason) - 1] = '\0';
-        answer_blob(worker, NULL, created.error, ipc_reason_keep(created.reason));
-        return 0;
-    }
-    struct storage *storage;
-    int fd = message->fds[0];
-    message->fds[0] = -1;
-    error = wrap_storage(&created, fd, &storage);
-    if (error) {
-        return error;
-    }
-    storage = recognize(worker, storage);
-    answer_blob(worker, storage, 0, NULL);
-    storage_unref(storage);
-    return 0;
-}
-
-static int handle_reason(struct worker *worker, const struct channel_message *message,
-                         uint32_t kind) {
-    struct worker_reason reason;
-    int error = load(message, &reason, sizeof(reason));
-    if (error || (kind == WORKER_FAILED && worker->answered)) {
-        return -EPROTO;
-    }
-    reason.text[sizeof(reason.text) - 1] = '\0';
-    worker->answered = true;
-    set_lost(worker, "%s", reason.text);
-    return 0;
-}
-
-static int handle_ready(struct worker *worker, const struct channel_message *message) {
-    struct worker_ready ready;
-    int error = load(message, &ready, sizeof(ready));
-    if (error || worker->answered || ready.protocol != WORKER_PROTOCOL) {
-        return -EPROTO;
-    }
-    worker->answered = worker->ready = true;
-    return 0;
-}
-
-static int handle(struct worker *worker, struct channel_message *message) {
-    uint32_t kind;
-    if (message->size < sizeof(kind)) {
-        return -EPROTO;
-    }
-    memcpy(&kind, message->bytes, sizeof(kind));
-    switch (kind) {
-    case WORKER_READY:
-        return handle_ready(worker, message);
-    case WORKER_FAILED:
-    case WORKER_LOST:
-        return handle_reason(worker, message, kind);
-    case WORKER_BLOB_CREATED:
-        return handle_blob_created(worker, message);
-    default:
-        return -EPROTO;
-    }
-}
-
-static void receive_messages(struct worker *worker) {
-    int error = 0;
-    for (int i = 0; i < MESSAGES_PER_TURN && !error && !worker->cut; i++) {
-        struct channel_message message;
-        error = channel_receive(&worker->channel, &message);
-        if (!error) {
-            error = handle(worker, &message);
-            channel_close_fds(&message);
-        }
-    }
-    if (error == -EPIPE || error == -ECONNRESET) {
-        cut(worker, NULL);
-    } else if (error && error != -EAGAIN) {
-        char reason[128];
-        snprintf(reason, sizeof(reason), "the worker broke the protocol: %s", strerror(-error));
-        cut(worker, reason);
-    }
-}
-
-/* ---- fences (the mutex is held) ----------------------------------------------------------- */
-
-static void tell_fence(struct worker *worker, int ring_idx, uint64_t fence_id) {
-    if (fence_id > worker->asked[ring_idx]) {
-        fence_id = worker->asked[ring_idx];
-    }
-    if (fence_id <= worker->told[ring_idx]) {
-        return;
-    }
-    worker->told[ring_idx] = fence_id;
-    if (fence_id == worker->asked[ring_idx]) {
-        worker->outstanding &= ~(UINT64_C(1) << ring_idx);
-    }
-    worker->listener.fence_retired(worker->user, (uint32_t)ring_idx, fence_id);
-}
-
-static void read_fences(struct worker *worker) {
-    platform_pipe_drain(&worker->pipe);
-    atomic_store(&worker->fences->changed, 0);
-    for (uint64_t rings = worker->outstanding; rings; rings &= rings - 1) {
-        const int ring_idx = __builtin_ctzll(rings);
-        tell_fence(worker, ring_idx, atomic_load(&worker->fences->retired[ring_idx]));
-    }
-}
-
-static void settle_lost(struct worker *worker) {
-    if (!worker->lost_told) {
-        worker->lost_told = true;
-        log_error("%s: context lost: %s", worker->name, worker->reason);
-        worker->listener.lost(worker->user, worker->reason);
-    }
-    while (worker->first) {
-        answer_blob(worker, NULL, -EIO, "the context is lost");
-    }
-    for (uint64_t rings = worker->outstanding; rings; rings &= rings - 1) {
-        tell_fence(worker, __builtin_ctzll(rings), UINT64_MAX);
-    }
-}
-
 /* A guest's kernel waits for a blob that it maps without an end: the program could not be killed.
  * Returns when to look again: who asks for a blob does not wake us. */
 static uint64_t attend_blobs(struct worker *worker, uint64_t now_ns) {
@@ -437,7 +234,7 @@ static uint64_t attend_blobs(struct worker *worker, uint64_t now_ns) {
     char reason[128];
     snprintf(reason, sizeof(reason), "the worker has not made a blob in %llu s: it hangs",
              (unsigned long long)(blob_ns / UINT64_C(1000000000)));
-    cut(worker, reason);
+    worker_cut(worker, reason);
     return now_ns;
 }
 
@@ -445,18 +242,19 @@ static uint64_t attend_blobs(struct worker *worker, uint64_t now_ns) {
 
 static void describe_end(struct worker *worker) {
     if (worker->killed) {
-        set_lost(worker, "the worker closed its channel");
+        worker_set_lost(worker, "the worker closed its channel");
     } else if (WIFSIGNALED(worker->status) && worker->sandbox != PLATFORM_SANDBOX_NONE &&
                platform_sandbox_ended_by(WTERMSIG(worker->status))) {
-        set_lost(worker,
-                 "the worker ended by signal %d (%s): the sandbox ended it, because it made a "
-                 "system call that no driver needs",
-                 WTERMSIG(worker->status), strsignal(WTERMSIG(worker->status)));
+        worker_set_lost(
+            worker,
+            "the worker ended by signal %d (%s): the sandbox ended it, because it made a "
+            "system call that no driver needs",
+            WTERMSIG(worker->status), strsignal(WTERMSIG(worker->status)));
     } else if (WIFSIGNALED(worker->status)) {
-        set_lost(worker, "the worker ended by signal %d (%s)", WTERMSIG(worker->status),
-                 strsignal(WTERMSIG(worker->status)));
+        worker_set_lost(worker, "the worker ended by signal %d (%s)", WTERMSIG(worker->status),
+                        strsignal(WTERMSIG(worker->status)));
     } else {
-        set_lost(worker, "the worker ended with status %d", WEXITSTATUS(worker->status));
+        worker_set_lost(worker, "the worker ended with status %d", WEXITSTATUS(worker->status));
     }
 }
 
@@ -518,7 +316,7 @@ static void worker_get_polls(struct context *context, struct pollfd out[CONTEXT_
 static void flush(struct worker *worker) {
     int error = channel_flush(&worker->channel);
     if (error && error != -EAGAIN) {
-        cut(worker, NULL);
+        worker_cut(worker, NULL);
     }
 }
 
@@ -528,10 +326,10 @@ static void take_what_came(struct worker *worker, const struct pollfd polls[2]) 
         flush(worker);
     }
     if (!worker->cut && ((polls && polls[0].revents) || channel_has_input(&worker->channel))) {
-        receive_messages(worker);
+        worker_receive_messages(worker);
     }
     if (worker->taken && !worker->destroyed && polls && polls[1].revents) {
-        read_fences(worker);
+        worker_read_fences(worker);
     }
 }
 
@@ -546,6 +344,19 @@ static void worker_attend_own(struct context *context, const struct pollfd polls
     }
 }
 
+static const struct context_ops worker_ops = {
+    .submit = worker_submit,
+    .create_blob = worker_create_blob,
+    .attach = worker_attach,
+    .detach = worker_detach,
+    .reuse = worker_reuse,
+    .give_back = worker_give_back,
+    .fence = worker_fence,
+    .get_polls = worker_get_polls,
+    .attend = worker_attend_own,
+    .destroy = worker_destroy,
+};
+
 uint64_t worker_attend(struct worker *worker, const struct pollfd polls[2], uint64_t now_ns) {
     pthread_mutex_lock(&worker->mutex);
     take_what_came(worker, polls);
@@ -556,7 +367,7 @@ uint64_t worker_attend(struct worker *worker, const struct pollfd polls[2], uint
         next_ns = now_ns; /* others first */
     }
     if (worker->taken && !worker->destroyed && worker->lost) {
-        settle_lost(worker);
+        worker_settle_lost(worker);
     }
     pthread_mutex_unlock(&worker->mutex);
     return next_ns;
