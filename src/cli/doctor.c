@@ -1,3 +1,4 @@
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -6,6 +7,7 @@
 #include "cli/commands.h"
 #include "cli/options.h"
 #include "cli/qemu.h"
+#include "cli/shader_cache.h"
 #include "cli/sheet.h"
 #include "device/device.h"
 #include "display/window.h"
@@ -212,6 +214,20 @@ static void put_vulkan(struct doctor *doctor, const char **advice) {
     *advice = choose_advice(doctor, has_library, &host);
 }
 
+static void put_shader_cache(struct sheet *sheet, enum platform_sandbox level) {
+    static const char name[] = "shader cache of workers";
+    char text[256], parent[PATH_MAX];
+    if (level == PLATFORM_SANDBOX_NONE) {
+        sheet_text(sheet, name, "drivers use this user's own");
+    } else if (platform_sandbox_check_cache(level, text, sizeof(text))) {
+        sheet_format(sheet, name, "none: %s", text);
+    } else if (shader_cache_find_parent(parent)) {
+        sheet_text(sheet, name, "none: no home folder is known (HOME, XDG_CACHE_HOME)");
+    } else {
+        sheet_format(sheet, name, "a folder for each server in %s", parent);
+    }
+}
+
 static void put_sandbox(struct sheet *sheet) {
     char text[256];
     enum platform_sandbox level = platform_sandbox_default();
@@ -221,6 +237,7 @@ static void put_sandbox(struct sheet *sheet) {
         platform_sandbox_check(PLATFORM_SANDBOX_DRIVER, text, sizeof(text));
     }
     sheet_format(sheet, "sandbox of workers", "%s: %s", platform_sandbox_name(level), text);
+    put_shader_cache(sheet, level);
 }
 
 static void put_system(struct sheet *sheet) {

@@ -244,8 +244,7 @@ static int make_kept(const char *parent, const char *identity, struct shader_cac
     return error;
 }
 
-/* The folder of all servers of this user, made where it is missing. */
-static int make_parent(char out[PATH_MAX]) {
+int shader_cache_find_parent(char out[PATH_MAX]) {
     const char *cache = getenv("XDG_CACHE_HOME"), *home = getenv("HOME");
     const bool is_given = cache && cache[0] == '/';
     if (!is_given && !(home && home[0] == '/')) {
@@ -253,14 +252,23 @@ static int make_parent(char out[PATH_MAX]) {
         return -ENOENT;
     }
     const int length =
-        snprintf(out, PATH_MAX, "%s%s", is_given ? cache : home, is_given ? "" : "/.cache");
-    if (length + sizeof("/vesper") > PATH_MAX) {
-        return -ENAMETOOLONG;
+        snprintf(out, PATH_MAX, "%s%s/vesper", is_given ? cache : home, is_given ? "" : "/.cache");
+    return length < PATH_MAX ? 0 : -ENAMETOOLONG;
+}
+
+/* The folder of all servers of this user, made where it is missing. */
+static int make_parent(char out[PATH_MAX]) {
+    int error = shader_cache_find_parent(out);
+    if (error) {
+        return error;
     }
-    if (mkdir(out, 0700) < 0 && errno != EEXIST) {
-        return -errno;
+    char *slash = strrchr(out, '/');
+    *slash = '\0';
+    error = mkdir(out, 0700) < 0 && errno != EEXIST ? -errno : 0;
+    if (error) {
+        return error; /* `out` names what cannot be made */
     }
-    memcpy(out + length, "/vesper", sizeof("/vesper"));
+    *slash = '/';
     return make_private(out);
 }
 

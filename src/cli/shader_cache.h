@@ -25,6 +25,10 @@ struct shader_cache {
  * image `disk` lies. Both may be NULL. "" where there is neither, or no such image. */
 void shader_cache_identify(const char *name, const char *disk, char out[SHADER_CACHE_IDENTITY_MAX]);
 
+/* Where the folders of this user's servers lie; makes nothing. 0, -ENOENT where no home folder is known, or
+ * -ENAMETOOLONG. */
+int shader_cache_find_parent(char out[PATH_MAX]);
+
 /* Uses the folder `path`, and makes it where its parent is there. 0, or a negative errno with a sentence in
  * `reason`; `out` is then none. */
 int shader_cache_open(const char *path, struct shader_cache *out, char *reason, size_t reason_size);

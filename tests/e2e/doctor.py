@@ -11,12 +11,12 @@ import environment
 from environment import Failure
 
 
-def ask(vesper, drivers, *arguments):
+def ask(vesper, drivers, *arguments, **more):
     variables = {name: value for name, value in os.environ.items()
                  if not name.startswith(environment.CLEARED)}
     return subprocess.run([vesper, "doctor", *arguments], stdin=subprocess.DEVNULL,
                           stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, timeout=60,
-                          env={**variables, "VK_DRIVER_FILES": drivers})
+                          env={**variables, "VK_DRIVER_FILES": drivers, **more})
 
 
 def expect(condition, text, done):
@@ -48,6 +48,19 @@ def check_with_driver(vesper):
     expect(done.returncode == 0 and "a guest can be served: yes" in done.stdout, "plain text", done)
 
 
+def check_shader_cache(vesper):
+    driver = environment.manifest("lvp", "backports")
+    for home, wanted in (("/nonexistent/caches", "in /nonexistent/caches/vesper"),
+                         ("relative", "in /nonexistent/home/.cache/vesper")):
+        done = ask(vesper, driver, "--json", XDG_CACHE_HOME=home, HOME="/nonexistent/home")
+        system = json.loads(done.stdout)["system"]
+        if system["sandbox of workers"].startswith("none: "):
+            wanted = "drivers use this user's own"
+        elif "limited by Landlock" not in system["sandbox of workers"]:
+            wanted = "none: this kernel "
+        expect(wanted in system["shader cache of workers"], "the shader cache", done)
+
+
 def check_without_driver(vesper):
     done = ask(vesper, "/nonexistent", "--json")
     sheet = json.loads(done.stdout)
@@ -60,6 +73,7 @@ def check_without_driver(vesper):
 def main():
     vesper = os.path.abspath(sys.argv[1])
     check_without_driver(vesper)
+    check_shader_cache(vesper)
     check_with_driver(vesper)
 
 
