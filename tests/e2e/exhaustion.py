@@ -44,10 +44,12 @@ def with_limit(settings, arguments, isolation, kind, value_of, words):
     """Runs a guest under a soft limit of the server, then a second one without it."""
     with Server(settings, arguments.host, options=["--isolation=" + isolation]) as server:
         pid = server.process.pid
+        used = processes.children(pid)
         run_guest(settings, arguments, server, "compute", 60)  # the driver has loaded its files
         if isolation == "process":
             # The next worker raises its own limit when it starts: it must be there already.
-            processes.settle(lambda: processes.tree(pid), lambda tree: len(tree) == 2,
+            processes.settle(lambda: processes.children(pid),
+                             lambda workers: len(workers) == 1 and workers != used,
                              10 * settings.scale)
         before = resource.prlimit(pid, kind)
         limit_all(server, kind, value_of, before[1])
