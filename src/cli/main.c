@@ -38,20 +38,16 @@ static void print_help(FILE *to) {
 }
 
 /* `argv` begins with the command's name. Returns where it fails. */
-static int run_program(const char *name, char **argv) {
-    char path[PATH_MAX];
-    int error = platform_own_path(path, sizeof(path));
+static int run_program(const char *command, char **argv) {
+    char name[32], path[PATH_MAX];
+    snprintf(name, sizeof(name), "vesper-%s", command);
+    int error = platform_path_beside(name, path, sizeof(path));
     if (!error) {
-        char *slash = strrchr(path, '/') + 1;
-        const size_t room = sizeof(path) - (size_t)(slash - path);
-        error = snprintf(slash, room, "vesper-%s", name) < (int)room ? 0 : -ENAMETOOLONG;
-    }
-    if (!error) {
-        argv[0] = strrchr(path, '/') + 1;
+        argv[0] = name;
         execv(path, argv);
         error = -errno;
     }
-    cli_error("%s: %s", path, strerror(-error));
+    cli_error("%s cannot be started: %s", name, strerror(-error));
     return CLI_FAILED;
 }
 

@@ -229,17 +229,7 @@ static int find_program(const char *wanted) {
                               strchr(wanted, '/') ? "" : "./", wanted);
         return (size_t)length < sizeof(pool.program) ? 0 : -ENAMETOOLONG;
     }
-    int error = platform_own_path(pool.program, sizeof(pool.program));
-    if (error) {
-        return error;
-    }
-    static const char suffix[] = "vesper-worker";
-    char *name = strrchr(pool.program, '/') + 1;
-    if ((size_t)(name - pool.program) + sizeof(suffix) > sizeof(pool.program)) {
-        return -ENAMETOOLONG;
-    }
-    memcpy(name, suffix, sizeof(suffix));
-    return 0;
+    return platform_path_beside("vesper-worker", pool.program, sizeof(pool.program));
 }
 
 /* Waits for the first worker's word. */

@@ -134,6 +134,9 @@ int platform_spawn(const char *path, const char *const *arguments, int fd, pid_t
 
 /* Absolute path of this process's program. -ENAMETOOLONG where `size` bytes are too few. */
 int platform_own_path(char *out, size_t size);
+/* Absolute path of `name` in the folder of this process's program, whether it is there or not. 0,
+ * -ENAMETOOLONG or another negative errno; `out` is then undefined. */
+int platform_path_beside(const char *name, char *out, size_t size);
 
 /* Whether the object behind a descriptor from another process can be relied upon to keep its size:
  * sealed or unresizable shared memory, or a dma-buf. Anything else that is mapped could be cut

@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <spawn.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -505,6 +506,17 @@ static int set_spawn_attributes(posix_spawnattr_t *attributes) {
             (short)(POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF | system_spawn_flags()));
     }
     return error;
+}
+
+int platform_path_beside(const char *name, char *out, size_t size) {
+    int error = platform_own_path(out, size);
+    if (error) {
+        return error;
+    }
+    char *end = strrchr(out, '/') + 1;
+    const size_t room = size - (size_t)(end - out);
+    const int length = snprintf(end, room, "%s", name);
+    return length >= 0 && (size_t)length < room ? 0 : -ENAMETOOLONG;
 }
 
 int platform_spawn(const char *path, const char *const *arguments, int fd, pid_t *out_pid) {

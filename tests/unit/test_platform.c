@@ -7,6 +7,7 @@
 #include <cmocka.h>
 
 #include <errno.h>
+#include <limits.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdatomic.h>
@@ -356,6 +357,24 @@ static void test_cond_is_signalled(void **state) {
 
 /* ---- process --------------------------------------------------------------------------- */
 
+static void test_path_beside(void **state) {
+    (void)state;
+    char own[PATH_MAX], path[PATH_MAX];
+    assert_int_equal(platform_own_path(own, sizeof(own)), 0);
+    assert_int_equal(platform_path_beside("other", path, sizeof(path)), 0);
+    const size_t folder = (size_t)(strrchr(own, '/') + 1 - own);
+    assert_memory_equal(path, own, folder);
+    assert_string_equal(path + folder, "other");
+    /* Room for one byte less, and for what fits exactly. */
+    char name[PATH_MAX];
+    memset(name, 'n', strlen(own));
+    name[strlen(own) - folder] = '\0';
+    assert_int_equal(platform_path_beside(name, path, strlen(own) + 1), 0);
+    name[strlen(own) - folder] = 'n';
+    name[strlen(own) - folder + 1] = '\0';
+    assert_int_equal(platform_path_beside(name, path, strlen(own) + 1), -ENAMETOOLONG);
+}
+
 static void test_descriptor_limit(void **state) {
     (void)state;
     struct rlimit before, after;
@@ -413,6 +432,7 @@ int main(void) {
         cmocka_unit_test(test_nice_is_of_the_thread),
         cmocka_unit_test(test_cond_times_out),
         cmocka_unit_test(test_cond_is_signalled),
+        cmocka_unit_test(test_path_beside),
         cmocka_unit_test(test_descriptor_limit),
         cmocka_unit_test(test_vulkan_libraries),
         cmocka_unit_test(test_accelerator),

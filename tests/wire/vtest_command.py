@@ -1,6 +1,7 @@
 """The command line: `vesper vtest`, its options, exit codes and signals."""
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -44,6 +45,16 @@ class Usage(unittest.TestCase):
         result = vesper()
         self.assertEqual((result.returncode, result.stdout), (USAGE, ""))
         self.assertIn("Usage: vesper COMMAND", result.stderr)
+
+    def test_program_that_is_missing(self):
+        with tempfile.TemporaryDirectory() as folder:
+            alone = shutil.copy(VESPER, folder)
+            result = subprocess.run([alone, "vtest", "--help"], stdin=subprocess.DEVNULL,
+                                    capture_output=True, text=True, timeout=peer.PATIENCE,
+                                    check=False)
+        self.assertEqual((result.returncode, result.stdout), (1, ""))
+        self.assertEqual(result.stderr, "vesper: vesper-vtest cannot be started: "
+                                        "No such file or directory\n")
 
     def test_unknown(self):
         self.check(["nonsense"], "unknown command 'nonsense'")
