@@ -2,7 +2,8 @@
  *
  * A worker that crashes, is killed or speaks nonsense costs its context: the listener hears `lost`,
  * blobs asked for are refused and all fences retire; storages stay valid. One thread of the pool
- * watches all workers, makes all up-calls and reaps all processes. */
+ * watches all workers and reaps all processes; it makes the up-calls of contexts whose owners do not
+ * poll for them, and tells of every loss. */
 #ifndef VESPER_IPC_WORKER_POOL_H
 #define VESPER_IPC_WORKER_POOL_H
 
