@@ -185,6 +185,16 @@ static struct storage *make_blob(struct guest *g, uint64_t id, uint32_t flags) {
     return storage;
 }
 
+/* The same, with something in it that nobody should find later. */
+static struct storage *make_filled_blob(struct guest *g, uint64_t id, uint8_t **out_bytes) {
+    struct storage *storage = make_blob(g, id, MAPPABLE);
+    void *bytes;
+    assert_int_equal(storage_map(storage, &bytes), 0);
+    memset(bytes, 0x5a, 8192);
+    *out_bytes = bytes;
+    return storage;
+}
+
 static void end_blob(struct guest *g, uint64_t id) {
     guest_detach(g, RESOURCE);
     write_free(g->context_stream, id);
@@ -194,10 +204,8 @@ static void end_blob(struct guest *g, uint64_t id) {
 static void test_storage_given_back_is_used_again(void **state) {
     (void)state;
     struct guest *g = guest_create_open(NULL);
-    struct storage *first = make_blob(g, MEMORY, MAPPABLE);
-    void *bytes;
-    assert_int_equal(storage_map(first, &bytes), 0);
-    memset(bytes, 0x5a, 8192);
+    uint8_t *bytes;
+    struct storage *first = make_filled_blob(g, MEMORY, &bytes);
     end_blob(g, MEMORY);
     struct storage *second = make_blob(g, MEMORY + 1, MAPPABLE); /* not given back: not used */
     assert_ptr_not_equal(second, first);
@@ -208,7 +216,7 @@ static void test_storage_given_back_is_used_again(void **state) {
     struct storage *again = make_blob(g, MEMORY + 3, MAPPABLE); /* another size does not take it */
     assert_ptr_equal(again, first);
     for (uint32_t i = 0; i < 8192; i++) {
-        assert_int_equal(((uint8_t *)bytes)[i], 0);
+        assert_int_equal(bytes[i], 0);
     }
     end_blob(g, MEMORY + 3);
     storage_unref(again);
@@ -224,10 +232,8 @@ static void test_storage_given_back_is_used_again(void **state) {
 static void test_storage_is_given_back_with_its_resource(void **state) {
     (void)state;
     struct guest *g = guest_create_open(NULL);
-    struct storage *first = make_blob(g, MEMORY, MAPPABLE);
-    void *bytes;
-    assert_int_equal(storage_map(first, &bytes), 0);
-    memset(bytes, 0x5a, 8192);
+    uint8_t *bytes;
+    struct storage *first = make_filled_blob(g, MEMORY, &bytes);
     assert_int_equal(g->context->ops->give_back(g->context, 4711, 0), 0); /* no such resource */
     assert_int_equal(g->context->ops->give_back(g->context, RESOURCE, 0), 0);
     write_free(g->context_stream, MEMORY);
@@ -235,7 +241,7 @@ static void test_storage_is_given_back_with_its_resource(void **state) {
     struct storage *again =
         make_blob(g, MEMORY + 1, MAPPABLE); /* under the same id: that is free */
     assert_ptr_equal(again, first);
-    assert_int_equal(((uint8_t *)bytes)[8191], 0);
+    assert_int_equal(bytes[8191], 0);
     storage_unref(again);
     storage_unref(first);
     guest_destroy(g);
@@ -245,21 +251,19 @@ static void test_storage_is_given_back_with_its_resource(void **state) {
 static void test_storage_of_live_memory_is_left_alone(void **state) {
     (void)state;
     struct guest *g = guest_create_open(NULL);
-    struct storage *first = make_blob(g, MEMORY, MAPPABLE);
-    void *bytes;
-    assert_int_equal(storage_map(first, &bytes), 0);
-    memset(bytes, 0x5a, 8192);
+    uint8_t *bytes;
+    struct storage *first = make_filled_blob(g, MEMORY, &bytes);
     guest_detach(g, RESOURCE);
     g->context->ops->reuse(g->context, first, 0);
     struct storage *second = make_blob(g, MEMORY + 1, MAPPABLE);
     assert_ptr_not_equal(second, first);
-    assert_int_equal(((uint8_t *)bytes)[8191], 0x5a);
+    assert_int_equal(bytes[8191], 0x5a);
     end_blob(g, MEMORY + 1);
     write_free(g->context_stream, MEMORY);
     assert_true(guest_finish(g->context_stream));
     struct storage *again = make_blob(g, MEMORY + 2, MAPPABLE);
     assert_ptr_equal(again, first);
-    assert_int_equal(((uint8_t *)bytes)[8191], 0);
+    assert_int_equal(bytes[8191], 0);
     storage_unref(again);
     storage_unref(second);
     storage_unref(first);
